@@ -1,0 +1,64 @@
+package detector
+
+import (
+	"slices"
+	"time"
+
+	"github.com/holdfastd/holdfast"
+)
+
+// expiryBucket is how finely the freeing of forgotten groups follows the
+// watermark. It has no bearing on what is forgotten, only on when its memory is
+// given back.
+const expiryBucket = holdfast.Instant(time.Minute)
+
+// expiry lists the groups of a rule by when they may have nothing left to
+// remember. Each group stands in it once; one that turns out to remember more
+// is listed again.
+type expiry struct {
+	buckets map[holdfast.Instant][]groupID
+	order   []holdfast.Instant // the buckets' keys, ascending
+}
+
+func newExpiry() expiry { return expiry{buckets: make(map[holdfast.Instant][]groupID)} }
+
+func (x *expiry) add(until holdfast.Instant, id groupID) {
+	key := until/expiryBucket + 1
+	if _, ok := x.buckets[key]; !ok {
+		at, _ := slices.BinarySearch(x.order, key)
+		x.order = slices.Insert(x.order, at, key)
+	}
+	x.buckets[key] = append(x.buckets[key], id)
+}
+
+// due removes and returns the groups of the first bucket that the watermark has
+// left behind, nil if there is none.
+func (x *expiry) due(watermark holdfast.Instant) []groupID {
+	if len(x.order) == 0 || x.order[0] > watermark/expiryBucket {
+		return nil
+	}
+	key := x.order[0]
+	ids := x.buckets[key]
+	delete(x.buckets, key)
+	x.order = slices.Delete(x.order, 0, 1)
+	return ids
+}
+
+// expire frees the groups and profiles that the watermark has left behind.
+func (e *Engine) expire() {
+	for _, r := range e.rules {
+		span := r.rule.Timespan + e.opts.MaxLateness
+		for ids := r.expiry.due(e.watermark); ids != nil; ids = r.expiry.due(e.watermark) {
+			for _, id := range ids {
+				g := r.groups[id]
+				g.forget(e.watermark, span, e.opts.MaxLateness)
+				if until, ok := g.remembersUntil(span, e.opts.MaxLateness); ok {
+					r.expiry.add(until, id)
+				} else {
+					delete(r.groups, id)
+				}
+			}
+		}
+	}
+	e.profiles.expire(e.watermark)
+}

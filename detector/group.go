@@ -1,0 +1,104 @@
+package detector
+
+import (
+	"slices"
+	"time"
+
+	"github.com/holdfastd/holdfast"
+)
+
+// entry is what a group remembers of one event or alert.
+type entry struct {
+	time     holdfast.Instant
+	first    holdfast.Instant // time; of an alert, where its own evidence begins
+	position holdfast.Position
+	alert    string // the alert's id, where the entry is one
+	device   uint64 // hash of device.id
+	session  uint64 // hash of session.id
+	same     uint64 // hash of the values that cancel compares; 0 equals nothing
+}
+
+// group is the state of one group of a rule.
+type group struct {
+	entries []entry // of a count, in the order of arrival
+	chains  []chain // of a sequence: chains[n] has n+1 events; the zero chain is none
+	newest  holdfast.Instant
+	alive   bool // newest has a value: there are entries, or chains were begun
+
+	suppressedUntil holdfast.Instant
+	hasOpen         bool // there is an alert whose suppression is remembered
+	open            holdfast.Occurrences
+
+	listed bool // the rule holds the group, and expiry will visit it
+}
+
+// clear drops entries and chains, as if none had ever been.
+func (g *group) clear() {
+	g.entries = nil
+	clear(g.chains)
+	g.alive, g.newest = false, 0
+}
+
+// saw notes the time of an event that counts.
+func (g *group) saw(t holdfast.Instant) {
+	if !g.alive || t > g.newest {
+		g.newest, g.alive = t, true
+	}
+}
+
+// forget drops what the watermark has left behind: entries and chains by span
+// after the newest of them, the suppression by lateness after its end.
+func (g *group) forget(watermark holdfast.Instant, span, lateness time.Duration) {
+	if g.alive && watermark > g.newest.Add(span) {
+		g.clear()
+	}
+	if g.hasOpen && watermark > g.suppressedUntil.Add(lateness) {
+		g.hasOpen = false
+	}
+}
+
+// remembersUntil returns the watermark past which the group is empty, if it
+// holds anything at all.
+func (g *group) remembersUntil(span, lateness time.Duration) (holdfast.Instant, bool) {
+	var until holdfast.Instant
+	if g.alive {
+		until = g.newest.Add(span)
+	}
+	if open := g.suppressedUntil.Add(lateness); g.hasOpen && (!g.alive || open > until) {
+		until = open
+	}
+	return until, g.alive || g.hasOpen
+}
+
+// append adds an entry to a count and drops those that are older than timespan
+// before the newest: the new one can be one of them. A timespan of 0 drops
+// none. It returns how many were dropped because the group was full.
+func (g *group) append(en entry, timespan time.Duration, most int) (overflowed int64) {
+	g.entries = append(g.entries, en)
+	g.saw(en.time)
+	if timespan > 0 {
+		oldest := g.newest.Add(-timespan)
+		g.entries = slices.DeleteFunc(g.entries, func(o entry) bool { return o.time < oldest })
+	}
+	if over := len(g.entries) - most; over > 0 {
+		g.entries = slices.Delete(g.entries, 0, over)
+		g.renew()
+		return int64(over)
+	}
+	return 0
+}
+
+// take removes the entries that a cancelling event takes back: all, or those
+// with the same values.
+func (g *group) take(all bool, same uint64) {
+	g.entries = slices.DeleteFunc(g.entries, func(o entry) bool { return all || same != 0 && o.same == same })
+	g.renew()
+}
+
+// renew finds the newest entry again after some have gone.
+func (g *group) renew() {
+	g.alive, g.newest = false, 0
+	for i := range g.entries {
+		g.saw(g.entries[i].time)
+	}
+}

@@ -1,0 +1,247 @@
+package detector
+
+import (
+	"slices"
+	"time"
+
+	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/rules/expression"
+)
+
+// The bounds of what is remembered of an account.
+const (
+	maxDevices   = 16
+	maxSessions  = 64
+	profileSpan  = 90 * 24 * time.Hour
+	longestIDLen = 256 // bytes; a longer device or session id is not remembered
+)
+
+// profiles is what the engine learns of each account from accepted logins: its
+// devices and its active sessions (DESIGN 3.9). What an attacker does must not
+// push out what the owner did before, so a full list gives up its newest
+// unproven item first.
+type profiles struct {
+	opts      *Options
+	byAccount map[string]*profile
+	expiry    map[holdfast.Instant][]string // day: accounts to look at then
+	nextDay   holdfast.Instant              // the first day that has not been looked at
+}
+
+type profile struct {
+	devices  []device
+	sessions []session
+	// alarmed is until when an alert of level high or above was last open.
+	alarmed    holdfast.Instant
+	wasAlarmed bool
+	last       holdfast.Instant // newest accepted login
+}
+
+type device struct {
+	id          string
+	hash        uint64
+	first, last holdfast.Instant // accepted logins
+	trusted     holdfast.Instant // the earliest event that called it trusted
+	wasTrusted  bool
+	// doubted says that an alert of level high or above was open between its
+	// first accepted login and the age at which it would have become known.
+	doubted bool
+}
+
+type session struct {
+	id, device string
+	hash       uint64
+	deviceHash uint64
+	started    holdfast.Instant
+	trusted    bool // the event that started it called its device trusted
+}
+
+// knownAt reports whether the device was known at a time: its first accepted
+// login lies far enough back, and no grave alert was open in between.
+func (d *device) knownAt(t holdfast.Instant, trustAfter time.Duration) bool {
+	return !d.doubted && t > d.first.Add(trustAfter)
+}
+
+// protectedBefore reports whether the device was trusted or known before a time.
+func (d *device) protectedBefore(t holdfast.Instant, trustAfter time.Duration) bool {
+	return d.wasTrusted && d.trusted < t || d.knownAt(t, trustAfter)
+}
+
+func (p *profile) device(id string) *device {
+	i := slices.IndexFunc(p.devices, func(d device) bool { return d.id == id })
+	if i < 0 || id == "" {
+		return nil
+	}
+	return &p.devices[i]
+}
+
+// view is the profile as the rules see it: before the event.
+func (ps *profiles) view(e *holdfast.Event) expression.Profile {
+	p := ps.byAccount[e.Account]
+	if p == nil {
+		return expression.Profile{}
+	}
+	d := p.device(e.Device.ID)
+	if d == nil {
+		return expression.Profile{}
+	}
+	return expression.Profile{
+		DeviceKnown: d.knownAt(e.Time, ps.opts.TrustAfter),
+		DeviceAge:   max(0, e.Time.Sub(d.first)),
+	}
+}
+
+// learn takes in what an event says of its account.
+func (ps *profiles) learn(e *holdfast.Event, key *hashKey) {
+	p := ps.byAccount[e.Account]
+	switch e.Type {
+	case holdfast.TypeLoginSucceeded, holdfast.TypeSessionStarted:
+		if p == nil {
+			p = &profile{last: e.Time}
+			ps.byAccount[e.Account] = p
+			ps.visit(e.Account, e.Time)
+		}
+		p.last = max(p.last, e.Time)
+		p.accept(e, ps.opts.TrustAfter, key)
+		p.start(e, key)
+	case holdfast.TypeSessionEnded:
+		if p != nil && e.Session != "" {
+			p.sessions = slices.DeleteFunc(p.sessions, func(s session) bool { return s.id == e.Session })
+		}
+	}
+	if p == nil || e.Device.Trusted != holdfast.Trusted {
+		return
+	}
+	if d := p.device(e.Device.ID); d != nil && (!d.wasTrusted || e.Time < d.trusted) {
+		d.trusted, d.wasTrusted = e.Time, true
+	}
+}
+
+// accept remembers the device of an accepted login.
+func (p *profile) accept(e *holdfast.Event, trustAfter time.Duration, key *hashKey) {
+	id := e.Device.ID
+	if id == "" || len(id) > longestIDLen {
+		return
+	}
+	if d := p.device(id); d != nil {
+		d.first, d.last = min(d.first, e.Time), max(d.last, e.Time)
+		return
+	}
+	p.devices = slices.DeleteFunc(p.devices, func(d device) bool { return d.last < e.Time.Add(-profileSpan) })
+	if len(p.devices) == maxDevices {
+		newest := -1
+		for i := range p.devices {
+			if d := &p.devices[i]; !d.protectedBefore(e.Time, trustAfter) && (newest < 0 || d.first > p.devices[newest].first) {
+				newest = i
+			}
+		}
+		if newest < 0 {
+			return
+		}
+		p.devices = slices.Delete(p.devices, newest, newest+1)
+	}
+	p.devices = append(p.devices, device{
+		id: id, hash: key.narrow(id), first: e.Time, last: e.Time,
+		doubted: p.wasAlarmed && e.Time <= p.alarmed,
+	})
+}
+
+// start remembers an active session.
+func (p *profile) start(e *holdfast.Event, key *hashKey) {
+	id := e.Session
+	if id == "" || len(id) > longestIDLen || slices.ContainsFunc(p.sessions, func(s session) bool { return s.id == id }) {
+		return
+	}
+	p.sessions = slices.DeleteFunc(p.sessions, func(s session) bool { return s.started < e.Time.Add(-profileSpan) })
+	if len(p.sessions) == maxSessions {
+		newest := -1
+		for i := range p.sessions {
+			if s := &p.sessions[i]; !s.trusted && (newest < 0 || s.started > p.sessions[newest].started) {
+				newest = i
+			}
+		}
+		if newest < 0 {
+			return
+		}
+		p.sessions = slices.Delete(p.sessions, newest, newest+1)
+	}
+	p.sessions = append(p.sessions, session{
+		id: id, device: e.Device.ID, hash: key.narrow(id), deviceHash: key.narrow(e.Device.ID),
+		started: e.Time, trusted: e.Device.Trusted == holdfast.Trusted,
+	})
+}
+
+// sessions splits the account's active sessions for an alert (DESIGN 5).
+// Protected are those whose device was trusted or known before the attack's
+// first trace, and those that began trusted before it; suspect is of the rest
+// what started since then or belongs to the evidence itself.
+func (ps *profiles) sessions(a *firing, lateness time.Duration, key *hashKey) holdfast.Sessions {
+	p := ps.byAccount[a.alert.Account]
+	if p == nil {
+		return holdfast.Sessions{}
+	}
+	var split holdfast.Sessions
+	first := a.alert.First
+	for i := range p.sessions {
+		s := &p.sessions[i]
+		d := p.device(s.device)
+		out := holdfast.Session{ID: s.id, Device: s.device, Started: s.started}
+		switch {
+		case s.trusted && s.started < first, d != nil && d.protectedBefore(first, ps.opts.TrustAfter):
+			split.Protected = append(split.Protected, out)
+		case s.started >= first.Add(-lateness),
+			slices.Contains(a.sessions, s.hash),
+			s.deviceHash != 0 && slices.Contains(a.devices, s.deviceHash):
+			split.Suspect = append(split.Suspect, out)
+		}
+	}
+	return split
+}
+
+// disturb notes that a grave alert is open on the account: devices that are not
+// known yet don't become so by waiting.
+func (ps *profiles) disturb(a *firing) {
+	p := ps.byAccount[a.alert.Account]
+	if p == nil {
+		return
+	}
+	p.alarmed, p.wasAlarmed = max(p.alarmed, a.openUntil), true
+	for i := range p.devices {
+		if d := &p.devices[i]; !d.knownAt(a.alert.Time, ps.opts.TrustAfter) {
+			d.doubted = true
+		}
+	}
+}
+
+const day = holdfast.Instant(24 * time.Hour)
+
+// visit lists the account to be looked at when its profile may be forgotten.
+func (ps *profiles) visit(account string, last holdfast.Instant) {
+	if ps.expiry == nil {
+		ps.expiry = make(map[holdfast.Instant][]string)
+	}
+	due := max(last.Add(profileSpan)/day+1, ps.nextDay)
+	ps.expiry[due] = append(ps.expiry[due], account)
+}
+
+// expire frees the profiles of accounts that nobody has logged in to for so long
+// that nothing of them would be believed.
+func (ps *profiles) expire(watermark holdfast.Instant) {
+	today := watermark / day
+	if today < ps.nextDay {
+		return
+	}
+	for due, accounts := range ps.expiry {
+		if due > today {
+			continue
+		}
+		delete(ps.expiry, due)
+		for _, account := range accounts {
+			if p := ps.byAccount[account]; p.last.Add(profileSpan) < watermark {
+				delete(ps.byAccount, account)
+			} else {
+				ps.visit(account, p.last)
+			}
+		}
+	}
+	ps.nextDay = today + 1
+}

@@ -1,0 +1,178 @@
+// Package diag says what is wrong with a file a person wrote, at its place: a
+// list of diagnostics with line and column, drawn like a compiler's with the
+// source line and a caret. It knows nothing of what the file means, and must
+// never print a file's content beyond the line it points at.
+package diag
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Pos is a place in a file. Line and Column count from 1, the column in
+// characters; a Line of 0 is the file as a whole.
+type Pos struct{ Line, Column int }
+
+// Severity tells what breaks from what only looks wrong.
+type Severity uint8
+
+// The severities.
+const (
+	Error Severity = iota
+	Warning
+)
+
+// String returns "error" or "warning".
+func (s Severity) String() string {
+	if s == Warning {
+		return "warning"
+	}
+	return "error"
+}
+
+// Diagnostic is one finding.
+type Diagnostic struct {
+	File string
+	Pos
+	Severity Severity
+	Message  string // a sentence without a full stop
+	Hint     string // what to do about it; may be empty
+	Secret   bool   // the source line may hold a secret and is not shown
+}
+
+// String is the finding on one line, as file:line:column: message.
+func (d Diagnostic) String() string {
+	var b strings.Builder
+	b.WriteString(d.File)
+	if d.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", d.Line, d.Column)
+	}
+	b.WriteString(": ")
+	if d.Severity == Warning {
+		b.WriteString("warning: ")
+	}
+	b.WriteString(d.Message)
+	if d.Hint != "" {
+		b.WriteString("; ")
+		b.WriteString(d.Hint)
+	}
+	return b.String()
+}
+
+// List is all that was found, of one file or of many. As an error it reads as
+// its findings, one a line.
+type List []Diagnostic
+
+// Add appends an error at a place.
+func (l *List) Add(file string, pos Pos, format string, args ...any) {
+	*l = append(*l, Diagnostic{File: file, Pos: pos, Message: fmt.Sprintf(format, args...)})
+}
+
+// Error returns the findings, one a line.
+func (l List) Error() string {
+	lines := make([]string, len(l))
+	for i, d := range l {
+		lines[i] = d.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Sort puts the findings into reading order: by file, then by place. Findings
+// at the same place keep their order.
+func (l List) Sort() {
+	slices.SortStableFunc(l, func(a, b Diagnostic) int {
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+}
+
+// Errors counts the findings that are errors.
+func (l List) Errors() int {
+	n := 0
+	for _, d := range l {
+		if d.Severity == Error {
+			n++
+		}
+	}
+	return n
+}
+
+// Err returns the list as an error if it holds at least one, nil otherwise.
+func (l List) Err() error {
+	if l.Errors() == 0 {
+		return nil
+	}
+	return l
+}
+
+// Render draws every finding with its source line and a caret below it. The
+// source of a file is asked of sources; where it returns nil, the line is left
+// out.
+func (l List) Render(w io.Writer, sources func(file string) []byte) error {
+	for _, d := range l {
+		if _, err := fmt.Fprintln(w, d.String()); err != nil {
+			return err
+		}
+		if d.Line == 0 || d.Secret {
+			continue
+		}
+		line, ok := sourceLine(sources(d.File), d.Line)
+		if !ok {
+			continue
+		}
+		number := fmt.Sprintf("%5d", d.Line)
+		if _, err := fmt.Fprintf(w, "%s | %s\n%s | %s^\n",
+			number, line, strings.Repeat(" ", len(number)), indent(line, d.Column-1)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// longestLine bounds what is shown of a source line, in bytes.
+const longestLine = 400
+
+func sourceLine(source []byte, n int) (string, bool) {
+	rest := string(source)
+	for ; n > 1; n-- {
+		_, after, ok := strings.Cut(rest, "\n")
+		if !ok {
+			return "", false
+		}
+		rest = after
+	}
+	line, _, _ := strings.Cut(rest, "\n")
+	line = strings.TrimRight(line, "\r")
+	if line == "" || len(line) > longestLine {
+		return "", false
+	}
+	return strings.Map(visible, line), true
+}
+
+// visible keeps control characters of a file from reaching the terminal.
+func visible(r rune) rune {
+	if r < ' ' && r != '\t' || r == utf8.RuneError || r == 0x7f {
+		return '?'
+	}
+	return r
+}
+
+// indent is white space as wide as the first n characters of line; tabs stay
+// tabs, so that the caret stands right at any tab width.
+func indent(line string, n int) string {
+	var b strings.Builder
+	for _, r := range line {
+		if n--; n < 0 {
+			break
+		}
+		if r == '\t' {
+			b.WriteRune('\t')
+		} else {
+			b.WriteByte(' ')
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,147 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/internal/diag"
+	"github.com/holdfastd/holdfast/rules/expression"
+)
+
+// checkSet finds what is wrong between rules: ids given twice, and alerts that
+// rules build on (DESIGN 3.6).
+func checkSet(all []*Rule, found *diag.List) {
+	byID := make(map[string]*Rule, len(all))
+	for _, r := range all {
+		if first := byID[r.ID]; first != nil && r.ID != "" {
+			found.Add(r.File, r.Pos, "rule id `%s` is taken: %s:%d has it", r.ID, first.File, first.Pos.Line)
+			continue
+		}
+		byID[r.ID] = r
+	}
+	c := setCheck{all: all, byID: byID, found: found}
+	for _, r := range all {
+		c.sources(r)
+	}
+	c.cycles()
+}
+
+type setCheck struct {
+	all   []*Rule
+	byID  map[string]*Rule
+	found *diag.List
+}
+
+func (c *setCheck) fail(r *Rule, hint, message string) {
+	*c.found = append(*c.found, diag.Diagnostic{File: r.File, Pos: r.Pos, Message: message, Hint: hint})
+}
+
+func (c *setCheck) warn(r *Rule, hint, message string) {
+	*c.found = append(*c.found, diag.Diagnostic{File: r.File, Pos: r.Pos, Severity: diag.Warning, Message: message, Hint: hint})
+}
+
+// sources checks the rules whose alerts r builds on.
+func (c *setCheck) sources(r *Rule) {
+	ids := make([]string, len(c.all))
+	for i, other := range c.all {
+		ids[i] = other.ID
+	}
+	for _, p := range r.Conditions() {
+		if p == nil {
+			continue
+		}
+		for _, m := range p.AlertRules {
+			switch {
+			case !p.SeesAlerts:
+				c.warn(r, `add type == "alert" &&`, "a condition names rule `"+m.Name+"` but sees no alerts")
+			case m.Name == r.ID:
+				c.fail(r, "", "rule `"+r.ID+"` builds on its own alerts")
+			case c.byID[m.Name] == nil:
+				c.fail(r, diag.Suggest(m.Name, ids), "rule `"+r.ID+"` builds on alerts of `"+m.Name+"`, which does not exist")
+			}
+		}
+	}
+	for _, source := range c.builtOn(r) {
+		c.source(r, source)
+	}
+}
+
+func (c *setCheck) source(r, source *Rule) {
+	if !source.ByAccount() && (r.ByAccount() || !sameGroup(r, source)) {
+		hint := "name the rules it builds on by rule in [\"…\"]"
+		if r.ByAccount() {
+			c.fail(r, hint, "rule `"+r.ID+"` is grouped by account and can't build on `"+source.ID+"`, which is not")
+		} else {
+			c.fail(r, hint, "rule `"+r.ID+"` can build on rules grouped by account or by its own group_by, and `"+source.ID+"` is neither")
+		}
+	}
+	if r.Status == holdfast.Stable && source.Status == holdfast.Test {
+		c.warn(r, "", "rule `"+r.ID+"` is live and does not see the alerts of `"+source.ID+"`, which is in test")
+	}
+	if source.Status == holdfast.Deprecated {
+		c.warn(r, "", "rule `"+r.ID+"` builds on `"+source.ID+"`, which is deprecated and never fires")
+	}
+	if reach := source.Timespan + source.Suppress; r.Timespan > 0 && r.Timespan < reach {
+		c.warn(r, "timespan: "+reach.String()+" or more", "rule `"+r.ID+"` looks back "+r.Timespan.String()+
+			", less than the timespan and suppress of `"+source.ID+"` together: an attack that goes on falls out of its sight")
+	}
+}
+
+// builtOn returns the rules whose alerts some condition of r sees.
+func (c *setCheck) builtOn(r *Rule) []*Rule { return BuiltOn(c.all, r) }
+
+// BuiltOn returns those of all rules whose alerts some condition of r asks for.
+func BuiltOn(all []*Rule, r *Rule) []*Rule {
+	var on []*Rule
+	for _, other := range all {
+		if other != r && slices.ContainsFunc(r.Conditions(), func(p *expression.Program) bool { return p != nil && Sees(r, p, other.ID) }) {
+			on = append(on, other)
+		}
+	}
+	return on
+}
+
+// Sees reports whether a condition of r is shown the alerts of the rule named
+// id: those it names, or all others where it names none.
+func Sees(r *Rule, p *expression.Program, id string) bool {
+	if !p.SeesAlerts || id == r.ID {
+		return false
+	}
+	return len(p.AlertRules) == 0 || slices.ContainsFunc(p.AlertRules, func(m expression.Mention) bool { return m.Name == id })
+}
+
+func sameGroup(a, b *Rule) bool {
+	return slices.EqualFunc(a.GroupBy, b.GroupBy, func(f, g expression.Field) bool { return f.Name == g.Name })
+}
+
+// cycles reports each circle of rules that build on each other once.
+func (c *setCheck) cycles() {
+	const unseen, open, done = 0, 1, 2
+	state := make(map[*Rule]int, len(c.all))
+	var path []*Rule
+	var visit func(r *Rule)
+	visit = func(r *Rule) {
+		state[r] = open
+		path = append(path, r)
+		for _, source := range c.builtOn(r) {
+			switch state[source] {
+			case unseen:
+				visit(source)
+			case open:
+				names := make([]string, 0, len(path))
+				for _, p := range path[slices.Index(path, source):] {
+					names = append(names, p.ID)
+				}
+				c.fail(r, "", "rules build on each other in a circle: "+strings.Join(append(names, source.ID), " → "))
+			}
+		}
+		path = path[:len(path)-1]
+		state[r] = done
+	}
+	for _, r := range c.all {
+		if state[r] == unseen {
+			visit(r)
+		}
+	}
+}

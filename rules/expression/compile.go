@@ -1,0 +1,340 @@
+package expression
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/expr-lang/expr/ast"
+
+	"github.com/holdfastd/holdfast/internal/diag"
+)
+
+// compiler turns one condition into closures, noting every mistake it meets.
+type compiler struct {
+	program  *Program
+	problems []Problem
+	depth    int
+}
+
+// operand is a compiled part of a condition: its type and the closure that
+// computes it. Of the closures, the one of its type is set. An Invalid operand
+// has been reported and is silent from then on.
+type operand struct {
+	typ      Type
+	text     func(*Scope) string
+	integer  func(*Scope) int64
+	float    func(*Scope) float64
+	boolean  func(*Scope) bool
+	duration func(*Scope) time.Duration
+
+	constant bool
+	value    string // of a constant text
+}
+
+func (c *compiler) problem(n ast.Node, hint, format string, args ...any) operand {
+	c.problems = append(c.problems, Problem{From: n.Location().From, Message: fmt.Sprintf(format, args...), Hint: hint})
+	return operand{}
+}
+
+// condition compiles the root: what is true or false.
+func (c *compiler) condition(n ast.Node) func(*Scope) bool {
+	o := c.compile(n)
+	if o.typ != Bool && o.typ != Invalid {
+		c.problem(n, "compare it with something", "a condition must be true or false, and this is %s", o.typ)
+	}
+	return o.boolean
+}
+
+func (c *compiler) compile(n ast.Node) operand {
+	c.depth++
+	defer func() { c.depth-- }()
+	if c.depth > MaxDepth {
+		if c.depth == MaxDepth+1 {
+			return c.problem(n, "split the rule", "the condition is nested more than %d deep", MaxDepth)
+		}
+		return operand{}
+	}
+	switch n := n.(type) {
+	case *ast.StringNode:
+		v := n.Value
+		return operand{typ: Text, constant: true, value: v, text: func(*Scope) string { return v }}
+	case *ast.IntegerNode:
+		v := int64(n.Value)
+		return operand{typ: Int, constant: true, integer: func(*Scope) int64 { return v }}
+	case *ast.FloatNode:
+		v := n.Value
+		return operand{typ: Float, constant: true, float: func(*Scope) float64 { return v }}
+	case *ast.BoolNode:
+		v := n.Value
+		return operand{typ: Bool, constant: true, boolean: func(*Scope) bool { return v }}
+	case *ast.IdentifierNode, *ast.MemberNode:
+		return c.field(n)
+	case *ast.UnaryNode:
+		return c.unary(n)
+	case *ast.BinaryNode:
+		return c.binary(n)
+	case *ast.BuiltinNode:
+		return c.call(n, n.Name, n.Arguments)
+	case *ast.CallNode:
+		if name, ok := n.Callee.(*ast.IdentifierNode); ok {
+			return c.call(n, name.Value, n.Arguments)
+		}
+		return c.problem(n, "", "only functions can be called")
+	case *ast.NilNode:
+		return c.problem(n, `what is absent reads as "", 0 or false`, "there is no nil here")
+	case *ast.ArrayNode:
+		return c.problem(n, "a list can only stand to the right of `in`", "a list has no value")
+	case *ast.ConditionalNode:
+		return c.problem(n, "use && and ||", "there is no choice (if, ?:) in a condition")
+	case *ast.PredicateNode, *ast.PointerNode:
+		return c.problem(n, "", "there are no loops in a condition")
+	default:
+		return c.problem(n, "", "this is not part of the rule language")
+	}
+}
+
+func (c *compiler) field(n ast.Node) operand {
+	name, ok := fieldName(n)
+	if !ok {
+		return c.problem(n, "", "only the fields of an event can be read")
+	}
+	switch name {
+	case "now":
+		return c.problem(n, "ages and timespans compare event times", "there is no `now`: rules see event time only")
+	case "time":
+		return c.problem(n, "use timespan, or an age such as device.age", "`time` can't be read in a condition")
+	}
+	f, problem := FieldNamed(name)
+	if problem != nil {
+		return c.problem(n, problem.Hint, "%s", problem.Message)
+	}
+	c.uses(name)
+	return operand{typ: f.Type, text: f.text, integer: f.integer, float: f.float, boolean: f.boolean, duration: f.duration}
+}
+
+func (c *compiler) uses(name string) {
+	if !slices.Contains(c.program.Names, name) {
+		c.program.Names = append(c.program.Names, name)
+	}
+}
+
+// fieldName joins a chain of members, such as client.ip or attrs["plan"].
+func fieldName(n ast.Node) (string, bool) {
+	switch n := n.(type) {
+	case *ast.IdentifierNode:
+		return n.Value, true
+	case *ast.MemberNode:
+		property, ok := n.Property.(*ast.StringNode)
+		if !ok || n.Method || n.Optional {
+			return "", false
+		}
+		parent, ok := fieldName(n.Node)
+		return parent + "." + property.Value, ok
+	}
+	return "", false
+}
+
+func (c *compiler) unary(n *ast.UnaryNode) operand {
+	o := c.compile(n.Node)
+	switch {
+	case o.typ == Invalid:
+		return operand{}
+	case n.Operator == "!" || n.Operator == "not":
+		if o.typ != Bool {
+			return c.problem(n, "compare it with something", "%s takes true or false, not %s", n.Operator, o.typ)
+		}
+		b := o.boolean
+		return operand{typ: Bool, boolean: func(s *Scope) bool { return !b(s) }}
+	case n.Operator == "-" && o.typ == Int:
+		i := o.integer
+		return operand{typ: Int, constant: o.constant, integer: func(s *Scope) int64 { return -i(s) }}
+	case n.Operator == "-" && o.typ == Float:
+		f := o.float
+		return operand{typ: Float, constant: o.constant, float: func(s *Scope) float64 { return -f(s) }}
+	case n.Operator == "+" && (o.typ == Int || o.typ == Float):
+		return o
+	}
+	return c.problem(n, "", "%s can't stand before %s", n.Operator, o.typ)
+}
+
+func (c *compiler) binary(n *ast.BinaryNode) operand {
+	switch n.Operator {
+	case "in":
+		return c.in(n)
+	case "&&", "and", "||", "or":
+		return c.logic(n)
+	case "==", "!=", "<", "<=", ">", ">=":
+		return c.comparison(n)
+	case "startsWith", "endsWith", "contains", "matches":
+		return c.textual(n)
+	case "+", "-", "*":
+		return c.arithmetic(n)
+	}
+	return c.problem(n, "", "there is no operator %s in a condition", n.Operator)
+}
+
+func (c *compiler) logic(n *ast.BinaryNode) operand {
+	l, r := c.compile(n.Left), c.compile(n.Right)
+	for _, side := range []struct {
+		operand
+		node ast.Node
+	}{{l, n.Left}, {r, n.Right}} {
+		if side.typ != Bool && side.typ != Invalid {
+			c.problem(side.node, "compare it with something", "%s joins what is true or false, not %s", n.Operator, side.typ)
+			l = operand{}
+		}
+	}
+	if l.typ == Invalid || r.typ == Invalid {
+		return operand{}
+	}
+	a, b := l.boolean, r.boolean
+	if n.Operator == "&&" || n.Operator == "and" {
+		return operand{typ: Bool, boolean: func(s *Scope) bool { return a(s) && b(s) }}
+	}
+	return operand{typ: Bool, boolean: func(s *Scope) bool { return a(s) || b(s) }}
+}
+
+// textual compiles startsWith, endsWith, contains and matches.
+func (c *compiler) textual(n *ast.BinaryNode) operand {
+	l, r := c.compile(n.Left), c.compile(n.Right)
+	if l.typ == Invalid || r.typ == Invalid {
+		return operand{}
+	}
+	if l.typ != Text || r.typ != Text {
+		return c.problem(n, "", "%s compares texts, not %s with %s", n.Operator, l.typ, r.typ)
+	}
+	a, b := l.text, r.text
+	switch n.Operator {
+	case "startsWith":
+		return operand{typ: Bool, boolean: func(s *Scope) bool { return strings.HasPrefix(a(s), b(s)) }}
+	case "endsWith":
+		return operand{typ: Bool, boolean: func(s *Scope) bool { return strings.HasSuffix(a(s), b(s)) }}
+	case "contains":
+		return operand{typ: Bool, boolean: func(s *Scope) bool { return strings.Contains(a(s), b(s)) }}
+	}
+	if !r.constant {
+		return c.problem(n.Right, "write the pattern as a text", "the pattern of matches must be a constant")
+	}
+	re, err := regexp.Compile(r.value)
+	if err != nil {
+		return c.problem(n.Right, "patterns are RE2: no look-around, no back-references", "%s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
+	return operand{typ: Bool, boolean: func(s *Scope) bool { return re.MatchString(a(s)) }}
+}
+
+// in compiles membership in a list of constants or in a named list.
+func (c *compiler) in(n *ast.BinaryNode) operand {
+	l := c.compile(n.Left)
+	items, ok := n.Right.(*ast.ArrayNode)
+	if !ok {
+		return c.namedList(n, l)
+	}
+	texts, integers, floats := map[string]bool{}, map[int64]bool{}, []float64(nil)
+	for _, item := range items.Nodes {
+		o := c.compile(item)
+		switch {
+		case o.typ == Invalid || l.typ == Invalid:
+		case !o.constant:
+			c.problem(item, "", "the items of a list must be constants")
+		case l.typ == Text && o.typ == Text:
+			texts[o.value] = true
+		case l.typ == Int && o.typ == Int:
+			integers[o.integer(nil)] = true
+		case (l.typ == Int || l.typ == Float) && (o.typ == Int || o.typ == Float):
+			floats = append(floats, o.asFloat()(nil))
+		default:
+			c.problem(item, "", "%s can't be in a list that holds %s", l.typ, o.typ)
+		}
+	}
+	a, i := l.text, l.integer
+	switch l.typ {
+	case Text:
+		return operand{typ: Bool, boolean: func(s *Scope) bool { return texts[a(s)] }}
+	case Int:
+		return operand{typ: Bool, boolean: func(s *Scope) bool { return integers[i(s)] || slices.Contains(floats, float64(i(s))) }}
+	case Float:
+		f := l.float
+		return operand{typ: Bool, boolean: func(s *Scope) bool { return slices.Contains(floats, f(s)) }}
+	case Invalid:
+		return operand{}
+	}
+	return c.problem(n, "", "%s can't be looked up in a list", l.typ)
+}
+
+// ListFunction is the name of the function that stands for a named list.
+const ListFunction = "list"
+
+// namedList checks `field in list("name")`. Named lists are not evaluated yet,
+// and the engine refuses a rule that uses one by the name noted here.
+func (c *compiler) namedList(n *ast.BinaryNode, l operand) operand {
+	var name ast.Node
+	if call, ok := n.Right.(*ast.CallNode); ok && len(call.Arguments) == 1 {
+		if callee, ok := call.Callee.(*ast.IdentifierNode); ok && callee.Value == ListFunction {
+			name = call.Arguments[0]
+		}
+	}
+	if _, ok := name.(*ast.StringNode); !ok {
+		return c.problem(n.Right, `write in ["a", "b"], or in list("name")`, "`in` needs a list")
+	}
+	if l.typ != Text && l.typ != Invalid {
+		return c.problem(n, "", "a named list holds texts, not %s", l.typ)
+	}
+	c.uses(ListFunction)
+	return operand{typ: Bool, boolean: func(*Scope) bool { return false }}
+}
+
+func (c *compiler) call(n ast.Node, name string, arguments []ast.Node) operand {
+	arity := map[string]int{"duration": 1, "lower": 1, "cidr": 2}
+	want, known := arity[name]
+	switch {
+	case name == ListFunction:
+		return c.problem(n, `write: client.ip in list("name")`, "a named list can only stand to the right of `in`")
+	case !known:
+		return c.problem(n, diag.Suggest(name, []string{"duration", "lower", "cidr", ListFunction}), "unknown function `%s`", name)
+	case len(arguments) != want:
+		return c.problem(n, "", "%s takes %d arguments, not %d", name, want, len(arguments))
+	}
+	operands := make([]operand, want)
+	for i, a := range arguments {
+		if operands[i] = c.compile(a); operands[i].typ == Invalid {
+			return operand{}
+		}
+		if operands[i].typ != Text {
+			return c.problem(a, "", "%s takes a text, not %s", name, operands[i].typ)
+		}
+	}
+	c.uses(name)
+	switch last := operands[want-1]; name {
+	case "lower":
+		a := last.text
+		return operand{typ: Text, text: func(s *Scope) string { return strings.ToLower(a(s)) }}
+	case "duration":
+		d, err := ParseDuration(last.value)
+		if !last.constant || err != nil {
+			return c.problem(arguments[0], `write it as duration("3h")`, "duration takes a constant such as \"3h\"")
+		}
+		return operand{typ: Duration, constant: true, duration: func(*Scope) time.Duration { return d }}
+	default:
+		prefix, err := netip.ParsePrefix(last.value)
+		if !last.constant || err != nil {
+			return c.problem(arguments[1], "", `the second argument of cidr is a constant range such as "10.0.0.0/8"`)
+		}
+		return within(operands[0].text, prefix.Masked())
+	}
+}
+
+// within compiles cidr: what is no address is in no range, and an IPv4 address
+// written as IPv6 is the IPv4 address.
+func within(address func(*Scope) string, prefix netip.Prefix) operand {
+	if a := prefix.Addr(); a.Is4In6() && prefix.Bits() >= 96 {
+		prefix = netip.PrefixFrom(a.Unmap(), prefix.Bits()-96)
+	}
+	return operand{typ: Bool, boolean: func(s *Scope) bool {
+		a, err := netip.ParseAddr(address(s))
+		return err == nil && prefix.Contains(a.Unmap().WithZone(""))
+	}}
+}

@@ -1,0 +1,55 @@
+package expression
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ParseDuration reads a Go duration that may also count days and weeks, such as
+// "10m", "1h30m", "90d" or "1w2d". A day is 24 hours.
+func ParseDuration(s string) (time.Duration, error) {
+	const day, week = 24 * time.Hour, 7 * 24 * time.Hour
+	var total time.Duration
+	rest := s
+	for rest != "" {
+		digits := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })
+		if digits < 1 {
+			break
+		}
+		unit := time.Duration(0)
+		switch rest[digits] {
+		case 'd':
+			unit = day
+		case 'w':
+			unit = week
+		}
+		if unit == 0 {
+			break
+		}
+		n, err := strconv.ParseInt(rest[:digits], 10, 64)
+		if err != nil || n > int64(maxDuration/unit) {
+			return 0, fmt.Errorf("%q is too long a duration", s)
+		}
+		if total += time.Duration(n) * unit; total > maxDuration {
+			return 0, fmt.Errorf("%q is too long a duration", s)
+		}
+		rest = rest[digits+1:]
+	}
+	if rest != "" || s == "" {
+		d, err := time.ParseDuration(rest)
+		if err != nil || strings.HasPrefix(rest, "-") && rest != s {
+			return 0, fmt.Errorf("%q is not a duration such as 10m, 1h30m or 7d", s)
+		}
+		total += d
+	}
+	if total > maxDuration {
+		return 0, fmt.Errorf("%q is too long a duration", s)
+	}
+	return total, nil
+}
+
+// maxDuration keeps sums of an instant, a timespan and a lateness far from the
+// ends of what an instant can hold.
+const maxDuration = 10 * 366 * 24 * time.Hour

@@ -1,0 +1,132 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/holdfastd/holdfast/internal/diag"
+)
+
+// Source is a rule file: its name, as diagnostics show it, and its content.
+type Source struct {
+	Name    string
+	Content []byte
+}
+
+// maxFileSize bounds a rule file, in bytes.
+const maxFileSize = 4 << 20
+
+// ReadFiles reads the rule files that the paths name: files, and folders with
+// all files below them that end in .yaml or .yml. Files of rule tests
+// (*_test.yaml) are left out. The files come in the order of their names.
+func ReadFiles(paths ...string) ([]Source, error) {
+	var names []string
+	for _, path := range paths {
+		stat, err := os.Stat(path)
+		if err != nil {
+			return nil, fmt.Errorf("reading rules: %w", err)
+		}
+		if !stat.IsDir() {
+			names = append(names, path)
+			continue
+		}
+		before := len(names)
+		err = filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() && isRuleFile(name) {
+				names = append(names, name)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("reading rules: %w", err)
+		}
+		if len(names) == before {
+			return nil, fmt.Errorf("reading rules: %s holds no .yaml file", path)
+		}
+	}
+	slices.Sort(names)
+	sources := make([]Source, 0, len(names))
+	for _, name := range slices.Compact(names) {
+		if stat, err := os.Stat(name); err == nil && stat.Size() > maxFileSize {
+			return nil, fmt.Errorf("reading rules: %s is larger than %d MiB", name, maxFileSize>>20)
+		}
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("reading rules: %w", err)
+		}
+		sources = append(sources, Source{name, content})
+	}
+	return sources, nil
+}
+
+// ReadFS reads the rule files at the top of a file system, such as the embedded
+// pack, naming them below prefix.
+func ReadFS(fsys fs.FS, prefix string) ([]Source, error) {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, fmt.Errorf("reading rules: %w", err)
+	}
+	var sources []Source
+	for _, entry := range entries {
+		if entry.IsDir() || !isRuleFile(entry.Name()) {
+			continue
+		}
+		content, err := fs.ReadFile(fsys, entry.Name())
+		if err != nil {
+			return nil, fmt.Errorf("reading rules: %w", err)
+		}
+		sources = append(sources, Source{prefix + entry.Name(), content})
+	}
+	return sources, nil
+}
+
+func isRuleFile(name string) bool {
+	ext := filepath.Ext(name)
+	stem := strings.TrimSuffix(filepath.Base(name), ext)
+	return (ext == ".yaml" || ext == ".yml") && !strings.HasSuffix(stem, "_test") && !strings.HasPrefix(stem, ".")
+}
+
+// Options are what the rules may refer to outside of their files.
+type Options struct {
+	// Templates are the known message templates; nil leaves names unchecked.
+	Templates []string
+}
+
+// Compile checks and compiles the rules of all sources. If there is any error,
+// it returns all of them, as a [diag.List], and no set.
+func Compile(sources []Source, opts Options) (*Set, error) {
+	var found diag.List
+	var all []*Rule
+	for _, src := range sources {
+		d := decoder{source: src, found: &found, opts: opts}
+		all = append(all, d.file()...)
+	}
+	checkSet(all, &found)
+	found.Sort()
+	if found.Errors() > 0 {
+		return nil, found
+	}
+	hash := sha256.New()
+	for _, r := range all {
+		fmt.Fprintf(hash, "%s\x00%s\x00", r.ID, r.Version)
+	}
+	return &Set{Rules: all, Warnings: found, Hash: hex.EncodeToString(hash.Sum(nil)[:8])}, nil
+}
+
+// SourceOf returns a lookup of the sources' contents by name, for drawing
+// diagnostics.
+func SourceOf(sources []Source) func(name string) []byte {
+	return func(name string) []byte {
+		i := slices.IndexFunc(sources, func(s Source) bool { return s.Name == name })
+		if i < 0 {
+			return nil
+		}
+		return sources[i].Content
+	}
+}

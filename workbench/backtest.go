@@ -1,0 +1,144 @@
+package workbench
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/detector"
+	"github.com/holdfastd/holdfast/intake"
+	"github.com/holdfastd/holdfast/rules"
+)
+
+// maxLine is the longest event that is read, in bytes.
+const maxLine = 64 << 10
+
+// Reporter is told what a backtest finds, in the order in which it happens.
+type Reporter interface {
+	// Alert is called with each alert as it fires. ids names the events of the
+	// input by their offset.
+	Alert(a *holdfast.Alert, ids IDs) error
+	// Finish is called once, after the last event.
+	Finish(s Summary) error
+}
+
+// Summary is what a backtest went through.
+type Summary struct {
+	Events      int64 // taken in by the engine
+	BadLines    int64
+	Duplicates  int64
+	Late        int64            // behind the watermark
+	Occurrences map[string]int64 // by alert id: how often a suppressed alert was fed
+}
+
+// Backtest runs the rules over the events of files, in their order, as if they
+// were one partition.
+type Backtest struct {
+	// Engine configures the engine. Its Partition is 0.
+	Engine detector.Options
+	// Rules are the rules to run. Those that the engine can't evaluate yet are
+	// left out and named on Diagnostics.
+	Rules *rules.Set
+	// Reporter receives the alerts. Required.
+	Reporter Reporter
+	// Diagnostics receives a line for each bad line of the input, as
+	// file:line: reason. Required.
+	Diagnostics io.Writer
+	// Stdin is read for the file name "-".
+	Stdin io.Reader
+}
+
+// Run reads the files and reports. The returned summary is valid even when the
+// input had bad lines; whether those are an error is for the caller to say.
+func (b *Backtest) Run(ctx context.Context, files ...string) (Summary, error) {
+	set, left := detector.Supported(b.Rules)
+	for _, u := range left {
+		if _, err := fmt.Fprintln(b.Diagnostics, (&detector.UnsupportedError{Rules: []detector.UnsupportedRule{u}}).Error()+"; left out"); err != nil {
+			return Summary{}, err
+		}
+	}
+	opts := b.Engine
+	opts.Rules = set
+	engine, err := detector.New(opts)
+	if err != nil {
+		return Summary{}, err
+	}
+	run := backtestRun{
+		Backtest: b, engine: engine,
+		decoder: intake.NewDecoder(intake.Options{MaxBytes: maxLine}),
+		summary: Summary{Occurrences: make(map[string]int64)},
+	}
+	if err := eachLine(ctx, files, b.Stdin, maxLine, run.line); err != nil {
+		return run.summary, err
+	}
+	stats := engine.Stats()
+	run.summary.Events, run.summary.Duplicates, run.summary.Late = stats.Events, stats.Duplicates, stats.Late
+	return run.summary, b.Reporter.Finish(run.summary)
+}
+
+type backtestRun struct {
+	*Backtest
+	engine  *detector.Engine
+	decoder *intake.Decoder
+	ids     IDs
+	out     detector.Output
+	summary Summary
+	event   holdfast.Event
+}
+
+func (b *backtestRun) line(l line) error {
+	if len(bytes.TrimSpace(l.bytes)) == 0 && !l.long {
+		b.ids.add("")
+		return nil
+	}
+	if err := b.decoder.Decode(l.bytes, time.Time{}, &b.event); err != nil {
+		b.ids.add("")
+		b.summary.BadLines++
+		var bad *intake.Error
+		if !errors.As(err, &bad) {
+			return err
+		}
+		_, err := fmt.Fprintf(b.Diagnostics, "%s:%d: %s\n", l.file, l.number, bad)
+		return err
+	}
+	b.ids.add(b.event.ID)
+	b.out.Reset()
+	b.engine.Process(detector.Input{Event: &b.event, Offset: l.offset}, &b.out)
+	for i := range b.out.Alerts {
+		if err := b.Reporter.Alert(&b.out.Alerts[i], b.ids); err != nil {
+			return err
+		}
+	}
+	for _, o := range b.out.Occurrences {
+		b.summary.Occurrences[o.Alert] = o.Count
+	}
+	return nil
+}
+
+// IDs are the ids of the events of an input, by offset, kept in one piece of
+// memory: the engine itself remembers places, not names.
+type IDs struct {
+	text []byte
+	ends []int
+}
+
+func (ids *IDs) add(id string) {
+	ids.text = append(ids.text, id...)
+	ids.ends = append(ids.ends, len(ids.text))
+}
+
+// At returns the id of the event at an offset; "" if it had none.
+func (ids IDs) At(offset int64) string {
+	if offset < 0 || offset >= int64(len(ids.ends)) {
+		return ""
+	}
+	start := 0
+	if offset > 0 {
+		start = ids.ends[offset-1]
+	}
+	return string(ids.text[start:ids.ends[offset]])
+}
