@@ -3,6 +3,7 @@ package rules
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/holdfastd/holdfast"
 	"github.com/holdfastd/holdfast/internal/diag"
@@ -33,12 +34,13 @@ type setCheck struct {
 	found *diag.List
 }
 
-func (c *setCheck) fail(r *Rule, hint, message string) {
-	*c.found = append(*c.found, diag.Diagnostic{File: r.File, Pos: r.Pos, Message: message, Hint: hint})
-}
-
-func (c *setCheck) warn(r *Rule, hint, message string) {
-	*c.found = append(*c.found, diag.Diagnostic{File: r.File, Pos: r.Pos, Severity: diag.Warning, Message: message, Hint: hint})
+// find reports a finding of r about another rule, at the place where r names it.
+func (c *setCheck) find(severity diag.Severity, r *Rule, other, message, hint string) {
+	pos, ok := r.mentions[other]
+	if !ok {
+		pos = r.Pos
+	}
+	*c.found = append(*c.found, diag.Diagnostic{File: r.File, Pos: pos, Severity: severity, Message: message, Hint: hint})
 }
 
 // sources checks the rules whose alerts r builds on.
@@ -54,11 +56,11 @@ func (c *setCheck) sources(r *Rule) {
 		for _, m := range p.AlertRules {
 			switch {
 			case !p.SeesAlerts:
-				c.warn(r, `add type == "alert" &&`, "a condition names rule `"+m.Name+"` but sees no alerts")
+				c.find(diag.Warning, r, m.Name, "the condition names rule `"+m.Name+"` but sees no alerts", `add type == "alert" &&`)
 			case m.Name == r.ID:
-				c.fail(r, "", "rule `"+r.ID+"` builds on its own alerts")
+				c.find(diag.Error, r, m.Name, "rule `"+r.ID+"` builds on its own alerts", "")
 			case c.byID[m.Name] == nil:
-				c.fail(r, diag.Suggest(m.Name, ids), "rule `"+r.ID+"` builds on alerts of `"+m.Name+"`, which does not exist")
+				c.find(diag.Error, r, m.Name, "there is no rule `"+m.Name+"` to build on", diag.Suggest(m.Name, ids))
 			}
 		}
 	}
@@ -69,23 +71,38 @@ func (c *setCheck) sources(r *Rule) {
 
 func (c *setCheck) source(r, source *Rule) {
 	if !source.ByAccount() && (r.ByAccount() || !sameGroup(r, source)) {
-		hint := "name the rules it builds on by rule in [\"…\"]"
-		if r.ByAccount() {
-			c.fail(r, hint, "rule `"+r.ID+"` is grouped by account and can't build on `"+source.ID+"`, which is not")
-		} else {
-			c.fail(r, hint, "rule `"+r.ID+"` can build on rules grouped by account or by its own group_by, and `"+source.ID+"` is neither")
+		message := "a rule grouped by account can't build on `" + source.ID + "`, which is not"
+		if !r.ByAccount() {
+			message = "a rule builds on rules grouped by account or by its own group_by, and `" + source.ID + "` is neither"
 		}
+		hint := ""
+		if _, named := r.mentions[source.ID]; !named {
+			hint = `name the rules it builds on by rule in ["…"]`
+		}
+		c.find(diag.Error, r, source.ID, message, hint)
 	}
 	if r.Status == holdfast.Stable && source.Status == holdfast.Test {
-		c.warn(r, "", "rule `"+r.ID+"` is live and does not see the alerts of `"+source.ID+"`, which is in test")
+		c.find(diag.Warning, r, source.ID, "a live rule does not see the alerts of `"+source.ID+"`, which is in test", "")
 	}
 	if source.Status == holdfast.Deprecated {
-		c.warn(r, "", "rule `"+r.ID+"` builds on `"+source.ID+"`, which is deprecated and never fires")
+		c.find(diag.Warning, r, source.ID, "`"+source.ID+"` is deprecated and never fires", "")
 	}
 	if reach := source.Timespan + source.Suppress; r.Timespan > 0 && r.Timespan < reach {
-		c.warn(r, "timespan: "+reach.String()+" or more", "rule `"+r.ID+"` looks back "+r.Timespan.String()+
-			", less than the timespan and suppress of `"+source.ID+"` together: an attack that goes on falls out of its sight")
+		c.find(diag.Warning, r, source.ID, "the rule's timespan of "+short(r.Timespan)+" is less than the timespan and suppress of `"+
+			source.ID+"` together: an attack that goes on falls out of its sight", "write timespan: "+short(reach)+" or more")
 	}
+}
+
+// short writes a duration without the units that are 0.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // builtOn returns the rules whose alerts some condition of r sees.
@@ -133,7 +150,7 @@ func (c *setCheck) cycles() {
 				for _, p := range path[slices.Index(path, source):] {
 					names = append(names, p.ID)
 				}
-				c.fail(r, "", "rules build on each other in a circle: "+strings.Join(append(names, source.ID), " → "))
+				c.find(diag.Error, r, source.ID, "rules build on each other in a circle: "+strings.Join(append(names, source.ID), " → "), "")
 			}
 		}
 		path = path[:len(path)-1]

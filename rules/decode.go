@@ -14,6 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/internal/diag"
 )
 
 // The most of each thing that a file or a rule can hold: what is checked in
@@ -80,7 +81,8 @@ func (d *decoder) rule(n *yaml.Node) *Rule {
 	if m == nil {
 		return nil
 	}
-	r := &Rule{File: d.source.Name, Pos: posOf(m.node)}
+	d.mentions = make(map[string]diag.Pos)
+	r := &Rule{File: d.source.Name, Pos: posOf(m.node), mentions: d.mentions}
 	r.ID = m.required("id", "the rule")
 	if r.ID != "" && (!ruleID.MatchString(r.ID) || len(r.ID) > maxID) {
 		d.fail(m.value("id"), "`id` must be up to %d lower-case letters, digits and hyphens, and start with a letter", maxID)
@@ -117,7 +119,7 @@ func (d *decoder) rule(n *yaml.Node) *Rule {
 func (d *decoder) group(m *mapping, r *Rule) {
 	switch n := m.value("group_by"); {
 	case n == nil:
-		d.failHint(m.node, "group_by: account, or all for one group of everything", "the rule has no `group_by`")
+		d.failHint(m.node, "write group_by: account, or all for one group of everything", "the rule has no `group_by`")
 	case n.Kind == yaml.ScalarNode && n.Value == "all":
 	default:
 		r.GroupBy = m.fields("group_by")
@@ -197,7 +199,7 @@ func (d *decoder) match(m *mapping, r *Rule) {
 	}
 	needed := r.Count > 1 || slices.ContainsFunc(r.Distinct, func(x Distinct) bool { return x.Count > 1 })
 	if needed && !m.has("timespan") {
-		d.failHint(m.node, "timespan: 10m", "the rule counts several events and has no `timespan` to count them in")
+		d.failHint(m.node, "write timespan: 10m", "the rule counts several events and has no `timespan` to count them in")
 	}
 }
 
@@ -207,7 +209,7 @@ func (d *decoder) distinct(m *mapping) []Distinct {
 		return nil
 	}
 	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
-		d.failHint(n, "distinct: {device.id: 3}", "`distinct` must be a mapping of fields to counts")
+		d.failHint(n, "write distinct: {device.id: 3}", "`distinct` must be a mapping of fields to counts")
 		return nil
 	}
 	var all []Distinct
@@ -247,7 +249,7 @@ func (d *decoder) sequence(m *mapping, r *Rule) {
 	case total > maxSteps:
 		d.fail(n, "a sequence is at most %d events long", maxSteps)
 	case total > 1 && !m.has("timespan"):
-		d.failHint(m.node, "timespan: 30m", "the sequence has no `timespan` to happen in")
+		d.failHint(m.node, "write timespan: 30m", "the sequence has no `timespan` to happen in")
 	}
 }
 
@@ -315,7 +317,7 @@ func (d *decoder) without(m *mapping, r *Rule) {
 	}
 	w.required("match", "`without`")
 	if !w.has("for") {
-		d.failHint(w.node, "for: 10m", "`without` does not say for how long")
+		d.failHint(w.node, "write for: 10m", "`without` does not say for how long")
 	}
 	r.Without = &Without{Match: w.condition("match"), Same: w.fields("same"), For: w.duration("for", false)}
 }
@@ -334,13 +336,13 @@ func (d *decoder) exceptions(m *mapping, r *Rule) {
 		}
 		if u := x.value("until"); u != nil {
 			day, err := time.Parse(time.DateOnly, u.Value)
+			if err == nil {
+				e.Until, err = holdfast.InstantOf(day.AddDate(0, 0, 1))
+			}
 			if err != nil {
-				d.failHint(u, "until: 2027-01-31", "`until` must be a day")
+				d.failHint(u, "write until: 2027-01-31", "`until` must be a day")
 			}
 			e.Ends = true
-			if e.Until, err = holdfast.InstantOf(day.AddDate(0, 0, 1)); err != nil {
-				d.fail(u, "`until` is out of range")
-			}
 		}
 		r.Exceptions = append(r.Exceptions, e)
 	}

@@ -22,6 +22,8 @@ type decoder struct {
 	source Source
 	found  *diag.List
 	opts   Options
+	// mentions collects where the rule at hand names other rules.
+	mentions map[string]diag.Pos
 }
 
 func posOf(n *yaml.Node) diag.Pos { return diag.Pos{Line: n.Line, Column: n.Column} }
@@ -71,7 +73,8 @@ func (d *decoder) mapping(n *yaml.Node, what string, known ...string) *mapping {
 		key, value := n.Content[i], resolve(n.Content[i+1])
 		switch name := key.Value; {
 		case key.Kind != yaml.ScalarNode || key.Tag == "!!merge":
-			d.fail(key, "%s takes plain keys only", what)
+			d.failHint(key, "write it out", "%s takes plain keys only, no merging and no nesting", what)
+			return nil
 		case !slices.Contains(known, name):
 			d.failHint(key, diag.Suggest(name, known), "unknown field `%s` in %s", name, what)
 		case m.keys[name] != nil:
@@ -232,6 +235,11 @@ func (m *mapping) condition(key string) *expression.Program {
 			File: m.d.source.Name, Pos: m.d.locate(n, p.From), Message: p.Message, Hint: p.Hint,
 		})
 	}
+	if program != nil {
+		for _, mention := range program.AlertRules {
+			m.d.mentions[mention.Name] = m.d.locate(n, mention.From)
+		}
+	}
 	return program
 }
 
@@ -296,5 +304,5 @@ func (d *decoder) syntaxError(err error) {
 		pos.Column = 1
 		_, message, _ = strings.Cut(message, ": ")
 	}
-	d.found.Add(d.source.Name, pos, "not valid YAML: %s", message)
+	d.found.Add(d.source.Name, pos, "not valid YAML: %s (here or just below)", message)
 }

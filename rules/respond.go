@@ -50,7 +50,7 @@ func (d *decoder) response(item *mapping, kind holdfast.Kind) holdfast.Response 
 	case holdfast.HoldCodes:
 		if m := d.mapping(n, "`hold_codes`", "for"); m != nil {
 			if !m.has("for") {
-				d.failHint(m.node, "hold_codes: {for: 30m}", "`hold_codes` does not say for how long")
+				d.failHint(m.node, "write hold_codes: {for: 30m}", "`hold_codes` does not say for how long")
 			}
 			r.For = m.duration("for", false)
 		}

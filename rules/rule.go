@@ -54,7 +54,9 @@ type Rule struct {
 	// of one version keep the same state.
 	Version string
 	File    string
-	Pos     diag.Pos
+	Pos     diag.Pos // of the id
+
+	mentions map[string]diag.Pos // where it names other rules
 }
 
 // Distinct demands a number of different non-empty values of a field.
