@@ -98,10 +98,11 @@ func Supported(set *rules.Set) (*rules.Set, []UnsupportedRule) {
 	leave := func(r *rules.Rule, needs []string) { left = append(left, UnsupportedRule{r, needs}) }
 	kept.Rules = slices.DeleteFunc(slices.Clone(set.Rules), func(r *rules.Rule) bool {
 		needs := Unsupported(r)
-		if len(needs) > 0 {
-			leave(r, needs)
+		if len(needs) == 0 || r.Status == holdfast.Deprecated {
+			return false
 		}
-		return len(needs) > 0
+		leave(r, needs)
+		return true
 	})
 	for gone := 0; gone < len(left); gone++ {
 		source := left[gone].Rule
