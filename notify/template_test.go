@@ -1,0 +1,189 @@
+package notify
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/language"
+
+	"github.com/holdfastd/holdfast"
+)
+
+func TestTextsReadAsWritten(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := with(takeover(), func(a *holdfast.Alert) { a.Country, a.Sessions = "", holdfast.Sessions{} })
+	templates := mustTemplates(t)
+	for _, locale := range locales {
+		var b strings.Builder
+		for _, name := range templates.Names() {
+			for _, variant := range []struct {
+				name  string
+				alert holdfast.Alert
+				owner Contact
+			}{
+				{"place and time zone known, sessions are being ended", takeover(), Contact{Locale: locale, TimeZone: berlin}},
+				{"nothing known, no session is ended", bare, Contact{Locale: locale}},
+			} {
+				text, err := templates.Render(name, variant.alert, variant.owner)
+				if err != nil {
+					t.Fatal(err)
+				}
+				fmt.Fprintf(&b, "=== %s: %s\n%s\n\n%s\n\nSMS: %s\n\n", name, variant.name, text.Title, text.Body, text.SMS)
+			}
+		}
+		golden(t, locale.String()+".golden", b.String())
+	}
+}
+
+func TestTemplateNames(t *testing.T) {
+	want := []string{"code_burst", "generic", "takeover", "voice_fallback", "wrong_codes"}
+	if diff := cmp.Diff(want, mustTemplates(t).Names()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEveryTextFitsOneSegmentFromEveryCountry(t *testing.T) {
+	templates, err := NewTemplates(TemplateOptions{Service: strings.Repeat("M", longestService)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, locale := range locales {
+		codes := countries(locale)
+		if len(codes) < 240 {
+			t.Fatalf("only %d countries have a name in %s", len(codes), locale)
+		}
+		for _, name := range templates.Names() {
+			for _, code := range codes {
+				alert := with(takeover(), func(a *holdfast.Alert) { a.Country = code })
+				if err := templates.check(name, locale, alert); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+}
+
+func TestAccentsDoNotCostThePlace(t *testing.T) {
+	alert := with(takeover(), func(a *holdfast.Alert) { a.Country, a.Sessions = "CI", holdfast.Sessions{} })
+	text, err := mustTemplates(t).Render("takeover", alert, Contact{Locale: language.German})
+	if err != nil || !strings.Contains(text.SMS, "(Cote d'Ivoire)") || !strings.Contains(text.Body, "Côte d’Ivoire") {
+		t.Errorf("got %+v, %v", text, err)
+	}
+}
+
+func TestOwnersLanguage(t *testing.T) {
+	for owner, want := range map[string]language.Tag{
+		"de":      language.German,
+		"de-CH":   language.German,
+		"gsw":     language.German, // those who read Swiss German read German
+		"en-GB":   language.English,
+		"ja":      language.English,
+		"und":     language.English,
+		"zh-Hant": language.English,
+	} {
+		text, err := mustTemplates(t).Render("takeover", takeover(), Contact{Locale: language.MustParse(owner)})
+		if err != nil || text.Locale != want {
+			t.Errorf("%s: got %s, %v", owner, text.Locale, err)
+		}
+	}
+	german, err := NewTemplates(TemplateOptions{Locale: language.German})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := german.Render("takeover", takeover(), Contact{}); text.Locale != language.German {
+		t.Errorf("got %s", text.Locale)
+	}
+}
+
+func TestUnknownTemplateIsGeneric(t *testing.T) {
+	got, err := mustTemplates(t).Render("no_such", takeover(), Contact{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := mustTemplates(t).Render(Generic, takeover(), Contact{})
+	if got != want {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestEndingIsOnlyClaimedWhereItHappens(t *testing.T) {
+	respond := func(r holdfast.Response) func(*holdfast.Alert) {
+		return func(a *holdfast.Alert) { a.Respond = []holdfast.Response{r} }
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*holdfast.Alert)
+		want   bool
+	}{
+		{"now", func(*holdfast.Alert) {}, true},
+		{"no suspects", func(a *holdfast.Alert) { a.Sessions.Suspect = nil }, false},
+		{"when the owner denies", respond(holdfast.Response{Kind: holdfast.TerminateSessions, When: holdfast.OwnerDenies}), false},
+		{"no termination", respond(holdfast.Response{Kind: holdfast.NotifyOwner}), false},
+	} {
+		text, err := mustTemplates(t).Render("takeover", with(takeover(), test.change), Contact{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(text.Body, "we are ending"); got != test.want {
+			t.Errorf("%s: body says %q", test.name, text.Body)
+		}
+		if got := strings.Contains(text.SMS, "logging it out"); got != test.want {
+			t.Errorf("%s: SMS says %q", test.name, text.SMS)
+		}
+	}
+}
+
+func TestNothingOfAnAttackersTextIsShown(t *testing.T) {
+	alert := takeover()
+	const evil = "evil.example +15550100 123456"
+	alert.Title, alert.Channel, alert.Account = evil, evil, evil
+	alert.Group = holdfast.Group{{Field: "device.id", Value: evil}}
+	for _, country := range []string{evil, "ZZ", "XX", "UN", "US\n", "T1", "840", "USA", "A1", "../"} {
+		alert.Country = country
+		for _, name := range mustTemplates(t).Names() {
+			text, err := mustTemplates(t).Render(name, alert, Contact{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown := text.Title + text.Body + text.SMS
+			for _, word := range []string{"evil", "5550100", "123456", "ocation", "(", "http", "Unknown", "Region", "United"} {
+				if strings.Contains(shown, word) {
+					t.Errorf("%q: %s shows %q: %s", country, name, word, shown)
+				}
+			}
+		}
+	}
+}
+
+func TestCountryNames(t *testing.T) {
+	for code, want := range map[string]string{
+		"NG": "Nigeria", "DE": "Deutschland", "CI": "Côte d’Ivoire", "XK": "Kosovo", "UK": "Vereinigtes Königreich",
+		"": "", "ZZ": "", "UN": "", "EU": "", "276": "", "DEU": "", "QX": "",
+	} {
+		if got := country(code, language.German); got != want {
+			t.Errorf("%q is %q, not %q", code, got, want)
+		}
+	}
+}
+
+func TestServiceNamesThatDoNotFitAnSMS(t *testing.T) {
+	for name, want := range map[string]string{
+		strings.Repeat("M", 21): "21 characters",
+		"Слово":                 "GSM-7",
+		"Chat\nter":             "line break",
+		strings.Repeat("€", 20): "2 SMS segments",
+	} {
+		if _, err := NewTemplates(TemplateOptions{Service: name}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v", name, err)
+		}
+	}
+	if _, err := NewTemplates(TemplateOptions{Locale: language.French}); err == nil || !strings.Contains(err.Error(), "[en de]") {
+		t.Errorf("got %v", err)
+	}
+}
