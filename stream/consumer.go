@@ -1,0 +1,234 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/segmentio/kafka-go"
+)
+
+// ConsumerOptions is what a [Consumer] needs.
+type ConsumerOptions struct {
+	// Connection is how the cluster is reached.
+	Connection Connection
+	// Topic is the input topic. It is waited for if it does not exist.
+	Topic string
+	// Group is the consumer group among whose members the topic's partitions
+	// are divided.
+	Group string
+
+	// Open makes the processor of a partition that was assigned to this
+	// consumer and is to be read from its oldest record on; partitions is how
+	// many the topic has. An error ends Run. Partitions are opened at the same
+	// time.
+	Open func(ctx context.Context, partition int32, partitions int) (Processor, error)
+
+	// Logger gets what an operator should know. Defaults to none.
+	Logger *slog.Logger
+	// Registerer gets the metrics. Defaults to none. It takes one consumer.
+	Registerer prometheus.Registerer
+
+	// MaxBytes bounds a fetch, as it travels: a fetch holds at least one
+	// batch of the producers', however large. A partition takes the memory of
+	// two fetches, unpacked. Defaults to 1 MiB.
+	MaxBytes int
+	// MaxWait is how long the broker waits for a record before it answers that
+	// there is none. Records are not delayed by it. Defaults to 500ms.
+	MaxWait time.Duration
+	// Handover is how long a batch that is being processed may take to finish
+	// once the group is to divide the partitions anew; the whole group waits for
+	// it. Keep it below 30s. Defaults to 10s.
+	Handover time.Duration
+	// MeasureEvery is how often the topic is looked at: for new partitions, and
+	// for the lag of partitions whose processor stands still. Defaults to 5s.
+	MeasureEvery time.Duration
+	// BackoffMin and BackoffMax bound the pauses between tries while Kafka
+	// fails; they double, with jitter. Default to 100ms and 5s.
+	BackoffMin, BackoffMax time.Duration
+}
+
+// Consumer reads a topic as a member of a consumer group. A partition that is
+// newly assigned to it is read from its oldest record on.
+type Consumer struct {
+	opts     ConsumerOptions
+	cluster  *cluster
+	logger   *slog.Logger
+	metrics  *consumerMetrics
+	outage   *outage
+	progress *progress
+
+	held  map[int32]*partition    // owned by Run and the generation it waits for
+	count int                     // partitions of the topic, as last seen; owned likewise
+	ids   atomic.Pointer[[]int32] // the keys of held, in order, for the group
+}
+
+// NewConsumer checks the options. It does not connect yet.
+func NewConsumer(opts ConsumerOptions) (*Consumer, error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	setDefault(&opts.MaxBytes, 1<<20)
+	setDefault(&opts.MaxWait, 500*time.Millisecond)
+	setDefault(&opts.Handover, 10*time.Second)
+	setDefault(&opts.MeasureEvery, 5*time.Second)
+	setDefault(&opts.BackoffMin, 100*time.Millisecond)
+	setDefault(&opts.BackoffMax, max(5*time.Second, opts.BackoffMin))
+	switch {
+	case opts.Topic == "":
+		return nil, errors.New("no kafka topic is given")
+	case opts.Group == "":
+		return nil, errors.New("no kafka consumer group is given")
+	case opts.Open == nil:
+		return nil, errors.New("nothing opens the partitions")
+	case opts.MaxBytes < 1 || opts.MaxBytes > maxAnswer/2:
+		return nil, fmt.Errorf("a fetch of %d bytes is out of bounds: 1 to %d", opts.MaxBytes, maxAnswer/2)
+	case opts.MaxWait < time.Millisecond || opts.MeasureEvery < 0 || opts.Handover < 0 ||
+		opts.BackoffMin < 0 || opts.BackoffMax < opts.BackoffMin:
+		return nil, errors.New("a duration of the kafka consumer is out of bounds")
+	}
+	cluster, err := opts.Connection.cluster([]string{opts.Topic})
+	if err != nil {
+		return nil, err
+	}
+	logger := opts.Logger.With("topic", opts.Topic, "group", opts.Group)
+	metrics := newConsumerMetrics(opts.Registerer)
+	c := &Consumer{
+		opts:     opts,
+		cluster:  cluster,
+		logger:   logger,
+		metrics:  metrics,
+		outage:   newOutage(logger, "kafka input", metrics.up),
+		progress: &progress{group: opts.Group, pending: map[int32]bool{}},
+		held:     map[int32]*partition{},
+	}
+	c.tally()
+	return c, nil
+}
+
+func setDefault[T int | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// Ready is nil once partitions are assigned and each has been read up to its
+// end at least once, and while all of them can be fetched. Otherwise it says
+// what is missing. A member to whom the group gives no partition is ready.
+func (c *Consumer) Ready() error {
+	if err := c.outage.err(); err != nil {
+		return err
+	}
+	return c.progress.err()
+}
+
+// Run consumes until ctx ends and then returns nil, or until something happens
+// that it can't ride out, and returns that. Every processor is closed when it
+// returns. It must be called once.
+func (c *Consumer) Run(ctx context.Context) error {
+	defer c.cluster.close()
+	defer c.release()
+	retry := newBackoff(c.opts.BackoffMin, c.opts.BackoffMax)
+	for {
+		lost, err := c.serve(ctx, retry.Reset)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c.outage.fails(membership, lost)
+		c.cluster.refresh()
+		pause(ctx, retry)
+	}
+}
+
+// membership is the part of the connection that keeps us in the group.
+const membership = "consumer group"
+
+// The pace of the group. A member notices within a heartbeat that the group is
+// to divide the partitions anew, and a member that died is missed after the
+// session timeout.
+const (
+	sessionTimeout   = 10 * time.Second
+	heartbeat        = 500 * time.Millisecond
+	rebalanceTimeout = 30 * time.Second
+	leaveTimeout     = 2 * time.Second
+)
+
+// serve is a member of the group, generation after generation. What it lost
+// the membership by is to be retried; err is not.
+func (c *Consumer) serve(ctx context.Context, joined func()) (lost, err error) {
+	// kafka-go rejoins without a pause if the topic does not exist.
+	if err := c.measure(ctx); err != nil {
+		return err, nil
+	}
+	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
+		ID:                c.opts.Group,
+		Brokers:           c.opts.Connection.Brokers,
+		Dialer:            c.cluster.dialer,
+		Topics:            []string{c.opts.Topic},
+		GroupBalancers:    []kafka.GroupBalancer{stickyBalancer{held: c.partitions}},
+		HeartbeatInterval: heartbeat,
+		SessionTimeout:    sessionTimeout,
+		RebalanceTimeout:  rebalanceTimeout,
+		JoinGroupBackoff:  c.opts.BackoffMin, // Run has a backoff of its own
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer c.leave(group)
+	for {
+		gen, err := group.Next(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil, nil
+		case errors.Is(err, kafka.RebalanceInProgress):
+			continue // the broker sets the pace
+		case err != nil:
+			return fmt.Errorf("joining: %w", err), nil
+		}
+		joined()
+		ended := make(chan error, 1)
+		gen.Start(func(generation context.Context) { ended <- c.generation(ctx, generation, gen) })
+		if err := <-ended; err != nil || ctx.Err() != nil {
+			return nil, err
+		}
+	}
+}
+
+// leave makes the other members take over at once. A join that still waits for
+// them is torn down first, as kafka-go would wait it out.
+func (c *Consumer) leave(group *kafka.ConsumerGroup) {
+	c.cluster.sockets.abort()
+	t := time.AfterFunc(leaveTimeout, c.cluster.sockets.abort)
+	defer t.Stop()
+	_ = group.Close() // always nil
+}
+
+// partitions is which ones are held now. The client library asks for it too,
+// from a goroutine of its own.
+func (c *Consumer) partitions() []int32 { return *c.ids.Load() }
+
+// tally takes note of what is held.
+func (c *Consumer) tally() {
+	ids := slices.Sorted(maps.Keys(c.held))
+	c.ids.Store(&ids)
+	c.metrics.partitions.Set(float64(len(ids)))
+}
+
+// release closes everything that is held.
+func (c *Consumer) release() {
+	for _, p := range c.held {
+		p.close()
+	}
+	clear(c.held)
+	c.tally()
+	c.metrics.up.Set(0)
+}
