@@ -23,5 +23,5 @@ func (r *ruleState) applyCount(e *Engine, s *scope, out *Output) (firing, bool) 
 	if len(g.entries) < r.rule.Count {
 		return firing{}, false
 	}
-	return r.fire(e, s, g, g.entries), true
+	return r.fire(s, g, g.entries), true
 }

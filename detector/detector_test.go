@@ -111,7 +111,7 @@ func TestCount(t *testing.T) {
 	t.Run("an empty value equals nothing", func(t *testing.T) {
 		newRun(t, three).at(0, a).at(1, a).at(2, event("x.ok")).at(3, a).want("three@3[0 1 3]")
 	})
-	t.Run("after cancelling the newest, an older event counts again", func(t *testing.T) {
+	t.Run("after canceling the newest, an older event counts again", func(t *testing.T) {
 		newRun(t, three).at(0, on("d1", "x.a")).at(20*time.Minute, on("d2", "x.a")).at(20*time.Minute, on("d2", "x.ok")).
 			at(time.Minute, on("d1", "x.a")).at(2*time.Minute, on("d1", "x.a")).at(3*time.Minute, on("d1", "x.a")).
 			want("three@5[3 4 5]")

@@ -175,7 +175,7 @@ func (e *Engine) apply(s *scope, out *Output) {
 func (e *Engine) drain(out *Output) {
 	for next := 0; next < len(e.queue); next++ {
 		a := e.queue[next]
-		a.alert.Sessions = e.profiles.sessions(&a, e.opts.Lateness, &e.key)
+		a.alert.Sessions = e.profiles.sessions(&a, e.opts.Lateness)
 		if a.alert.Status == holdfast.Stable && a.alert.Level >= holdfast.High {
 			e.profiles.disturb(&a)
 		}

@@ -88,7 +88,7 @@ func (g *group) append(en entry, timespan time.Duration, most int) (overflowed i
 	return 0
 }
 
-// take removes the entries that a cancelling event takes back: all, or those
+// take removes the entries that a canceling event takes back: all, or those
 // with the same values.
 func (g *group) take(all bool, same uint64) {
 	g.entries = slices.DeleteFunc(g.entries, func(o entry) bool { return all || same != 0 && o.same == same })

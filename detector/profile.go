@@ -174,7 +174,7 @@ func (p *profile) start(e *holdfast.Event, key *hashKey) {
 // Protected are those whose device was trusted or known before the attack's
 // first trace, and those that began trusted before it; suspect is of the rest
 // what started since then or belongs to the evidence itself.
-func (ps *profiles) sessions(a *firing, lateness time.Duration, key *hashKey) holdfast.Sessions {
+func (ps *profiles) sessions(a *firing, lateness time.Duration) holdfast.Sessions {
 	p := ps.byAccount[a.alert.Account]
 	if p == nil {
 		return holdfast.Sessions{}

@@ -143,7 +143,7 @@ func (g *group) suppressed(s *scope, out *Output) bool {
 }
 
 // fire makes the alert of a group from its evidence and opens the suppression.
-func (r *ruleState) fire(e *Engine, s *scope, g *group, evidence []entry) firing {
+func (r *ruleState) fire(s *scope, g *group, evidence []entry) firing {
 	a := newFiring(r.rule, s, evidence)
 	g.clear()
 	g.hasOpen = r.rule.Suppress > 0

@@ -63,7 +63,7 @@ func (r *ruleState) applySequence(e *Engine, s *scope, out *Output) (firing, boo
 	}
 	g.saw(s.Event.Time)
 	if complete := r.extend(g, s, r.entryOf(e, s)); complete.last != nil {
-		return r.fire(e, s, g, complete.events()), true
+		return r.fire(s, g, complete.events()), true
 	}
 	return firing{}, false
 }
@@ -72,11 +72,8 @@ func (r *ruleState) applySequence(e *Engine, s *scope, out *Output) (firing, boo
 // returns the complete chain if there is one. From the longest chain down, so
 // that the event serves one step of a chain.
 func (r *ruleState) extend(g *group, s *scope, en entry) chain {
-	tooOld := func(c chain) bool { return false }
-	if r.rule.Timespan > 0 {
-		oldest := g.newest.Add(-r.rule.Timespan)
-		tooOld = func(c chain) bool { return c.earliest < oldest }
-	}
+	oldest := g.newest.Add(-r.rule.Timespan)
+	tooOld := func(c chain) bool { return r.rule.Timespan > 0 && c.earliest < oldest }
 	for i := range g.chains {
 		if g.chains[i].last != nil && tooOld(g.chains[i]) {
 			g.chains[i] = chain{}

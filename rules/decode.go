@@ -183,7 +183,7 @@ func (d *decoder) belongs(m *mapping, operator string) {
 func (d *decoder) match(m *mapping, r *Rule) {
 	r.Match = m.condition("match")
 	if m.has("count") {
-		r.Count = d.count(m.value("count"), "count", 1)
+		r.Count = d.count(m.value("count"), "count")
 	}
 	r.Distinct = d.distinct(m)
 	if n := m.value("surge"); n != nil {
@@ -222,7 +222,7 @@ func (d *decoder) distinct(m *mapping) []Distinct {
 		if slices.ContainsFunc(all, func(x Distinct) bool { return x.Field.Name == f.Name }) {
 			d.fail(key, "field `%s` is named twice", f.Name)
 		}
-		all = append(all, Distinct{f, d.count(n.Content[i+1], f.Name, 1)})
+		all = append(all, Distinct{f, d.count(n.Content[i+1], f.Name)})
 	}
 	return all
 }
@@ -237,7 +237,7 @@ func (d *decoder) sequence(m *mapping, r *Rule) {
 		step.required("match", "the step")
 		s := Step{Match: step.condition("match"), Count: 1}
 		if step.has("count") {
-			s.Count = d.count(step.value("count"), "count", 1)
+			s.Count = d.count(step.value("count"), "count")
 		}
 		total += s.Count
 		r.Sequence = append(r.Sequence, s)
@@ -295,13 +295,13 @@ func (d *decoder) surge(n *yaml.Node) *Surge {
 	}
 	s := &Surge{Bucket: m.duration("bucket", false), HalfLife: m.duration("half_life", false)}
 	if v := m.value("min"); v != nil {
-		s.Min = d.count(v, "min", 1)
+		s.Min = d.count(v, "min")
 	}
 	if v := m.value("sigmas"); v != nil {
 		s.Sigmas = d.positive(v, "sigmas")
 	}
 	if v := m.value("warmup"); v != nil {
-		s.Warmup = d.count(v, "warmup", 1)
+		s.Warmup = d.count(v, "warmup")
 	}
 	return s
 }
@@ -357,7 +357,7 @@ func (d *decoder) overrides(m *mapping, r *Rule) {
 		x.required("match", "the override")
 		o := Override{Match: x.condition("match")}
 		if v := x.value("count"); v != nil {
-			c := d.count(v, "count", 1)
+			c := d.count(v, "count")
 			o.Count = &c
 		}
 		if x.has("timespan") {
@@ -391,7 +391,7 @@ var prose = []string{"title", "description", "level", "tags", "falsepositives", 
 // version hashes what the rule detects, as it was written: keys in their order,
 // values as they read, whatever the layout and the comments.
 func version(m *mapping) string {
-	h := sha256.New()
+	var text bytes.Buffer
 	left := maxNodes
 	var walk func(n *yaml.Node)
 	walk = func(n *yaml.Node) {
@@ -399,16 +399,17 @@ func version(m *mapping) string {
 			return
 		}
 		n = resolve(n)
-		fmt.Fprintf(h, "%d %q %q %d\n", n.Kind, n.Tag, n.Value, len(n.Content))
+		fmt.Fprintf(&text, "%d %q %q %d\n", n.Kind, n.Tag, n.Value, len(n.Content))
 		for _, c := range n.Content {
 			walk(c)
 		}
 	}
 	for _, key := range ruleKeys {
 		if n := m.value(key); n != nil && !slices.Contains(prose, key) {
-			fmt.Fprintf(h, "%s\n", key)
+			text.WriteString(key + "\n")
 			walk(n)
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil)[:8])
+	sum := sha256.Sum256(text.Bytes())
+	return hex.EncodeToString(sum[:8])
 }

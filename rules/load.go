@@ -112,11 +112,12 @@ func Compile(sources []Source, opts Options) (*Set, error) {
 	if found.Errors() > 0 {
 		return nil, found
 	}
-	hash := sha256.New()
+	var versions strings.Builder
 	for _, r := range all {
-		fmt.Fprintf(hash, "%s\x00%s\x00", r.ID, r.Version)
+		versions.WriteString(r.ID + " " + r.Version + "\n")
 	}
-	return &Set{Rules: all, Warnings: found, Hash: hex.EncodeToString(hash.Sum(nil)[:8])}, nil
+	sum := sha256.Sum256([]byte(versions.String()))
+	return &Set{Rules: all, Warnings: found, Hash: hex.EncodeToString(sum[:8])}, nil
 }
 
 // SourceOf returns a lookup of the sources' contents by name, for drawing

@@ -38,12 +38,6 @@ func (d *decoder) failHint(n *yaml.Node, hint, format string, args ...any) {
 	})
 }
 
-func (d *decoder) warn(pos diag.Pos, hint, format string, args ...any) {
-	*d.found = append(*d.found, diag.Diagnostic{
-		File: d.source.Name, Pos: pos, Severity: diag.Warning, Message: fmt.Sprintf(format, args...), Hint: hint,
-	})
-}
-
 // resolve follows an alias to its anchor.
 func resolve(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
@@ -170,16 +164,17 @@ func (m *mapping) boolean(key string) bool {
 // group remembers by default.
 const MaxCount = 10_000
 
-func (d *decoder) count(n *yaml.Node, key string, least int) int {
+// count reads a whole number from 1 to MaxCount.
+func (d *decoder) count(n *yaml.Node, key string) int {
 	n = resolve(n)
 	v, err := strconv.Atoi(n.Value)
 	switch {
 	case n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil:
 		d.fail(n, "`%s` must be a whole number, not %s", key, kindOf(n))
-		return least
-	case v < least || v > MaxCount:
-		d.fail(n, "`%s` must be between %d and %d", key, least, MaxCount)
-		return least
+		return 1
+	case v < 1 || v > MaxCount:
+		d.fail(n, "`%s` must be between 1 and %d", key, MaxCount)
+		return 1
 	}
 	return v
 }

@@ -1,6 +1,7 @@
 package workbench
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -107,11 +108,12 @@ func (r *TableReporter) Finish(s Summary) error {
 	rows := slices.SortedFunc(maps.Values(r.rules), func(a, b *tableRow) int {
 		return cmp.Or(cmp.Compare(b.grave, a.grave), cmp.Compare(b.alerts, a.alerts), cmp.Compare(a.rule, b.rule))
 	})
-	w := tabwriter.NewWriter(r.W, 0, 0, 2, ' ', 0)
-	if len(rows) > 0 {
-		fmt.Fprintln(w, "RULE\tLEVEL\tALERTS\tOCCURRENCES\tACCOUNTS\tFIRST\tLAST")
-	}
-	for _, row := range rows {
+	var text bytes.Buffer
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	for i, row := range rows {
+		if i == 0 {
+			write(w, "RULE\tLEVEL\tALERTS\tOCCURRENCES\tACCOUNTS\tFIRST\tLAST\n")
+		}
 		var occurrences int64
 		for _, id := range row.ids {
 			occurrences += s.Occurrences[id]
@@ -120,16 +122,18 @@ func (r *TableReporter) Finish(s Summary) error {
 		if row.status == holdfast.Test {
 			name += " (test)"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n", name, row.level, row.alerts, occurrences, len(row.accounts), row.first, row.last)
+		write(w, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n", name, row.level, row.alerts, occurrences, len(row.accounts), row.first, row.last)
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
+	_ = w.Flush() // to memory
 	if len(rows) == 0 {
-		fmt.Fprint(r.W, "No alerts. ")
+		text.WriteString("No alerts. ")
 	} else {
-		fmt.Fprintln(r.W)
+		text.WriteByte('\n')
 	}
-	_, err := fmt.Fprintf(r.W, "%d events, %d bad lines, %d duplicates, %d late\n", s.Events, s.BadLines, s.Duplicates, s.Late)
+	write(&text, "%d events, %d bad lines, %d duplicates, %d late\n", s.Events, s.BadLines, s.Duplicates, s.Late)
+	_, err := text.WriteTo(r.W)
 	return err
 }
+
+// write formats into memory, which does not fail.
+func write(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
