@@ -8,6 +8,9 @@ import (
 // Suggest returns a hint naming the known word that is nearest to what was
 // written, such as "did you mean `threshold`?", or "" where none is near.
 func Suggest(written string, known []string) string {
+	if len(written) > longestWord {
+		return ""
+	}
 	best, distance := "", max(1, len(written)/3)+1
 	for _, k := range known {
 		if d := editDistance(strings.ToLower(written), strings.ToLower(k)); d < distance {
@@ -20,14 +23,13 @@ func Suggest(written string, known []string) string {
 	return fmt.Sprintf("did you mean `%s`?", best)
 }
 
-// editDistance is the optimal string alignment distance: insertions, deletions,
-// substitutions and swaps of neighbors. Words are bounded so that a hostile
+// longestWord bounds what a suggestion is looked for, in bytes, so that a hostile
 // file can't buy time with a long name.
+const longestWord = 64
+
+// editDistance is the optimal string alignment distance: insertions, deletions,
+// substitutions and swaps of neighbors.
 func editDistance(a, b string) int {
-	const longest = 64
-	if len(a) > longest || len(b) > longest {
-		return longest
-	}
 	prev2, prev, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range prev {
 		prev[j] = j
