@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/holdfastd/holdfast/detector"
+	"github.com/holdfastd/holdfast/notify"
+	"github.com/holdfastd/holdfast/respond"
+	"github.com/holdfastd/holdfast/rules"
+)
+
+type checkCommand struct {
+	Config string   `short:"c" help:"A configuration file to check, with the rules it names." placeholder:"FILE" type:"path"`
+	Rules  []string `arg:"" optional:"" help:"Rule files or folders. Without any, those of the configuration, or the default pack." type:"path"`
+}
+
+func (*checkCommand) Help() string {
+	return `Reports every mistake at once, as file:line:column with the source line, and exits with 1 if there is one.
+Warnings don't change the exit code.
+
+Example:
+
+  holdfast check -c holdfast.yaml
+  holdfast check rules/codes.yaml`
+}
+
+// Run carries out the command.
+func (c *checkCommand) Run(_ context.Context, std streams) error {
+	set, err := c.load(std)
+	if err != nil {
+		return findings(err)
+	}
+	for _, r := range set.Rules {
+		if needs := detector.Unsupported(r); len(needs) > 0 {
+			fmt.Fprintln(std.err, "warning:", (&detector.UnsupportedError{Rules: []detector.UnsupportedRule{{Rule: r, Needs: needs}}}).Error())
+		}
+		for _, sentence := range respond.Unsupported(r.Respond) {
+			fmt.Fprintf(std.err, "%s:%d:%d: warning: rule `%s`: %s\n", r.File, r.Pos.Line, r.Pos.Column, r.ID, sentence)
+		}
+	}
+	_, err = fmt.Fprintf(std.out, "%d rules are fine\n", len(set.Rules))
+	return err
+}
+
+func (c *checkCommand) load(std streams) (*rules.Set, error) {
+	if c.Config != "" {
+		_, set, err := loadAll(c.Config, c.Rules, std.err)
+		return set, err
+	}
+	templates, err := notify.NewTemplates(notify.TemplateOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return loadRules(c.Rules, rules.Options{Templates: templates.Names()}, std.err)
+}
+
+// findings turns mistakes that would keep the daemon from starting into what
+// check found.
+func findings(err error) error {
+	if exit, ok := err.(*exitError); ok && exit.said != nil {
+		return &exitError{code: exitFindings, said: exit.said}
+	}
+	return err
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
+	"github.com/prometheus/common/version"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/config"
+	"github.com/holdfastd/holdfast/detector"
+	"github.com/holdfastd/holdfast/intake"
+	"github.com/holdfastd/holdfast/notify"
+	"github.com/holdfastd/holdfast/respond"
+	"github.com/holdfastd/holdfast/rules"
+	"github.com/holdfastd/holdfast/store"
+	"github.com/holdfastd/holdfast/stream"
+	"github.com/holdfastd/holdfast/web"
+)
+
+// daemonOptions are what a daemon is made of. `run` reads them from a file, the
+// demo makes them up; from here on both are the same.
+type daemonOptions struct {
+	config *config.Config
+	// load reads configuration and rules again, for a reload.
+	load func() (*config.Config, *rules.Set, error)
+	set  *rules.Set
+	// directory stands in for the configured one, if it is set.
+	directory notify.Directory
+	// listener is where the web server listens; by default config.Web.Listen.
+	listener net.Listener
+	// demoAccount is whose inbox the web server shows first.
+	demoAccount string
+	logger      *slog.Logger
+	// diagnostics is where findings of a reload are drawn.
+	diagnostics io.Writer
+}
+
+// daemon is the running whole.
+type daemon struct {
+	daemonOptions
+	registry *prometheus.Registry
+	pipeline *pipeline
+	consumer *stream.Consumer
+	reloads  *reloadMetrics
+	reloadMu chan struct{} // held while a reload is under way
+	contacts *contacts
+	store    atomic.Pointer[store.Store] // nil until it is open
+}
+
+// runDaemon wires the daemon and runs it until ctx ends or something fails that
+// it can't ride out. What it started it stops, last in, first out.
+func runDaemon(ctx context.Context, opts daemonOptions) (err error) {
+	cfg, logger := opts.config, opts.logger
+	d := &daemon{daemonOptions: opts, registry: prometheus.NewRegistry(), reloadMu: make(chan struct{}, 1)}
+	d.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		versioncollector.NewCollector("holdfast"),
+	)
+	d.reloads = newReloadMetrics(d.registry)
+	d.reloads.done(nil, time.Now())
+	logger.Info("Starting", "version", version.Version, "rules", len(opts.set.Rules), "rule_set", opts.set.Hash)
+	d.warnUnsupported(opts.set)
+
+	if d.contacts, err = openContacts(cfg.Directory, opts.directory, logger, opts.diagnostics); err != nil {
+		return err
+	}
+	connection := connectionOf(cfg.Kafka)
+	producer, err := stream.NewProducer(stream.ProducerOptions{
+		Connection: connection, Logger: logger.With("component", "producer"), Registerer: d.registry,
+	})
+	if err != nil {
+		return usageError(fmt.Errorf("kafka: %w", err))
+	}
+	defer func() { err = errors.Join(err, producer.Close()) }()
+
+	d.pipeline = &pipeline{
+		topic: cfg.Kafka.Topic, deadTopic: cfg.Kafka.DeadLetterTopic,
+		engine: detector.Options{
+			Lateness: cfg.Engine.Lateness, MaxLateness: cfg.Engine.MaxLateness,
+			TrustAfter: cfg.Engine.TrustAfter, MaxEntries: cfg.Engine.MaxEntries,
+		},
+		decoder: intake.NewDecoder(intake.Options{}), deadLetters: producer,
+		metrics: newPipelineMetrics(d.registry), logger: logger.With("component", "pipeline"), now: time.Now,
+	}
+	if err := d.pipeline.use(opts.set); err != nil {
+		return usageError(err)
+	}
+	d.pipeline.metrics.expect(opts.set)
+	d.consumer, err = stream.NewConsumer(stream.ConsumerOptions{
+		Connection: connection, Topic: cfg.Kafka.Topic, Group: cfg.Kafka.Group, Open: d.pipeline.open,
+		Logger: logger.With("component", "consumer"), Registerer: d.registry,
+	})
+	if err != nil {
+		return usageError(fmt.Errorf("kafka: %w", err))
+	}
+
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() error { return d.serve(ctx) })
+	work.Go(func() error { return servePprof(ctx, cfg.Pprof.Listen, logger) })
+	work.Go(func() error { return d.reloadOnHangup(ctx) })
+	work.Go(func() error { return d.consume(ctx) })
+	err = work.Wait()
+	if err == nil {
+		logger.Info("Stopped")
+	}
+	return err
+}
+
+// consume opens the store, which may take until it is reachable, and then works
+// its jobs and consumes the topic until ctx ends.
+func (d *daemon) consume(ctx context.Context) (err error) {
+	w := new(worker) // made once there is a store to work from, and before Start
+	kept := d.openStore(ctx, store.Options{
+		URL: d.config.Store.URL.Reveal(), MaxActionAge: d.config.MaxActionAge, Plan: plan,
+		Work: func(ctx context.Context, job holdfast.Job) (holdfast.Outcome, error) {
+			return w.work(ctx, job)
+		},
+		Logger: d.logger, Registerer: d.registry,
+	})
+	if kept == nil {
+		return nil
+	}
+	// The context that ends the work is no measure for finishing the jobs.
+	defer func() { err = errors.Join(err, kept.Close(context.WithoutCancel(ctx))) }()
+
+	if *w, err = newWorker(d.config, d.contacts, keeper{kept}, d.logger, d.registry); err != nil {
+		return usageError(err)
+	}
+	if err := kept.Start(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("starting to work jobs: %w", err)
+	}
+	d.pipeline.alerts = kept
+	d.store.Store(kept)
+	return d.consumer.Run(ctx)
+}
+
+// openStore tries until the store opens, or until ctx ends and it returns nil.
+func (d *daemon) openStore(ctx context.Context, opts store.Options) *store.Store {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = 200*time.Millisecond, 10*time.Second
+	said := false
+	kept, err := backoff.Retry(ctx, func() (*store.Store, error) { return store.Open(ctx, opts) },
+		backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(0),
+		backoff.WithNotify(func(err error, _ time.Duration) {
+			if !said {
+				d.logger.Error("Can't open the store; trying again until it works", "error", err)
+				said = true
+			}
+		}))
+	if err != nil {
+		return nil
+	}
+	if said {
+		d.logger.Info("The store is open")
+	}
+	return kept
+}
+
+// ready reports what keeps the daemon from doing its work.
+func (d *daemon) ready(ctx context.Context) error {
+	kept := d.store.Load()
+	if kept == nil {
+		return errors.New("the store is not open yet")
+	}
+	var reasons []error
+	if err := kept.Ping(ctx); err != nil {
+		reasons = append(reasons, fmt.Errorf("the store does not answer: %w", err))
+	}
+	return errors.Join(append(reasons, d.consumer.Ready())...)
+}
+
+// warnUnsupported names the responses that rules ask for and nobody carries out.
+func (d *daemon) warnUnsupported(set *rules.Set) {
+	for _, r := range set.Rules {
+		for _, sentence := range respond.Unsupported(r.Respond) {
+			d.logger.Warn("A response is not carried out", "rule", r.ID, "response", sentence)
+		}
+	}
+}
+
+// serve answers the web server's requests until ctx ends.
+func (d *daemon) serve(ctx context.Context) error {
+	handler, err := web.New(web.Options{
+		Store: webStore{&d.store}, Console: d.config.Web.Console, DemoAccount: d.demoAccount,
+		Gatherer: d.registry, Ready: d.ready, Reload: d.reload, Version: version.Version,
+		Logger: d.logger.With("component", "web"),
+	})
+	if err != nil {
+		return err
+	}
+	return web.Serve(ctx, web.ServeOptions{
+		Listener: d.listener, Listen: d.config.Web.Listen, ConfigFile: d.config.Web.ConfigFile,
+		Handler: handler, Logger: d.logger.With("component", "web"),
+	})
+}
+
+func connectionOf(k config.Kafka) stream.Connection {
+	c := stream.Connection{
+		Brokers: k.Brokers, ClientID: k.ClientID,
+		TLS: stream.TLS{
+			Enabled: k.TLS.Enabled, CAFile: k.TLS.CAFile,
+			CertFile: k.TLS.CertFile, KeyFile: k.TLS.KeyFile, ServerName: k.TLS.ServerName,
+		},
+	}
+	if k.SASL != nil {
+		c.SASL = stream.SASL{Mechanism: k.SASL.Mechanism, Username: k.SASL.Username, Password: k.SASL.Password.Reveal()}
+	}
+	return c
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/holdfastd/holdfast/config"
+	"github.com/holdfastd/holdfast/notify"
+	"github.com/holdfastd/holdfast/rules"
+)
+
+type runCommand struct {
+	Config string   `short:"c" required:"" help:"The configuration file." placeholder:"FILE" type:"path"`
+	Rules  []string `help:"Rule files or folders, in place of those in the configuration." placeholder:"PATH" type:"path"`
+}
+
+func (*runCommand) Help() string {
+	return `Consumes the events of a Kafka topic, applies the rules, and warns owners and ends sessions as the rules say.
+SIGTERM and Ctrl-C end it cleanly. SIGHUP, or POST /-/reload, reads rules, contacts and configuration again.
+
+Example:
+
+  holdfast run -c /etc/holdfast/holdfast.yaml`
+}
+
+// Run carries out the command.
+func (c *runCommand) Run(ctx context.Context, std streams) error {
+	load := func() (*config.Config, *rules.Set, error) { return loadAll(c.Config, c.Rules, std.err) }
+	cfg, set, err := load()
+	if err != nil {
+		return err
+	}
+	return runDaemon(ctx, daemonOptions{
+		config: cfg, set: set, load: load,
+		logger: newLogger(cfg.Log, std.err), diagnostics: std.err,
+	})
+}
+
+// loadAll reads the configuration and the rules it names, or those at the paths
+// if there are any. What is wrong with either is drawn on w.
+func loadAll(file string, paths []string, w io.Writer) (*config.Config, *rules.Set, error) {
+	cfg, err := config.Load(file, os.LookupEnv)
+	if err != nil {
+		return nil, nil, drawn(err, fileContent, w)
+	}
+	if len(paths) == 0 {
+		paths = cfg.Rules
+	}
+	templates, err := notify.NewTemplates(notify.TemplateOptions{Service: cfg.ServiceName})
+	if err != nil {
+		return nil, nil, usageError(err)
+	}
+	set, err := loadRules(paths, rules.Options{Templates: templates.Names()}, w)
+	return cfg, set, err
+}
+
+// fileContent is a file as it stands, for drawing what is wrong with it.
+func fileContent(name string) []byte {
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return nil
+	}
+	return content
+}
+
+// newLogger logs as text to a terminal and as JSON elsewhere, unless told which.
+func newLogger(cfg config.Log, w io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: cfg.Level}
+	file, ok := w.(*os.File)
+	if cfg.Format == config.LogText || cfg.Format != config.LogJSON && ok && term.IsTerminal(int(file.Fd())) {
+		return slog.New(slog.NewTextHandler(w, opts))
+	}
+	return slog.New(slog.NewJSONHandler(w, opts))
+}
