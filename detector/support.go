@@ -23,12 +23,16 @@ type UnsupportedRule struct {
 	Needs []string
 }
 
+// String says which rule it is and what it needs.
+func (u UnsupportedRule) String() string {
+	return fmt.Sprintf("rule `%s` is not yet evaluated: it needs %s", u.Rule.ID, strings.Join(u.Needs, ", "))
+}
+
 // Error names every rule, one a line.
 func (e *UnsupportedError) Error() string {
 	lines := make([]string, len(e.Rules))
 	for i, u := range e.Rules {
-		lines[i] = fmt.Sprintf("%s:%d:%d: rule `%s` is not yet evaluated: it needs %s",
-			u.Rule.File, u.Rule.Pos.Line, u.Rule.Pos.Column, u.Rule.ID, strings.Join(u.Needs, ", "))
+		lines[i] = fmt.Sprintf("%s:%d:%d: %s", u.Rule.File, u.Rule.Pos.Line, u.Rule.Pos.Column, u)
 	}
 	return strings.Join(lines, "\n")
 }

@@ -57,7 +57,7 @@ type Backtest struct {
 func (b *Backtest) Run(ctx context.Context, files ...string) (Summary, error) {
 	set, left := detector.Supported(b.Rules)
 	for _, u := range left {
-		if _, err := fmt.Fprintln(b.Diagnostics, (&detector.UnsupportedError{Rules: []detector.UnsupportedRule{u}}).Error()+"; left out"); err != nil {
+		if _, err := fmt.Fprintf(b.Diagnostics, "%s: %s; left out\n", u.Rule.File, u); err != nil {
 			return Summary{}, err
 		}
 	}

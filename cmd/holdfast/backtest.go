@@ -10,7 +10,7 @@ import (
 )
 
 type backtestCommand struct {
-	Rules  []string `help:"Rule files or folders. Without any: the default pack." placeholder:"PATH" type:"path"`
+	Rules  []string `help:"Rule files or folders. Without any: the default pack." placeholder:"PATH"`
 	Format string   `help:"table, or json: one alert a line, in firing order." enum:"table,json" default:"table"`
 	Strict bool     `help:"Exit with 1 if any line is no valid event."`
 	Events []string `arg:"" help:"Files of events, one JSON object a line; .gz and .zst are decompressed, - is the standard input."`

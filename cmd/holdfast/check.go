@@ -2,17 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/holdfastd/holdfast/detector"
+	"github.com/holdfastd/holdfast/internal/diag"
 	"github.com/holdfastd/holdfast/notify"
 	"github.com/holdfastd/holdfast/respond"
 	"github.com/holdfastd/holdfast/rules"
 )
 
 type checkCommand struct {
-	Config string   `short:"c" help:"A configuration file to check, with the rules it names." placeholder:"FILE" type:"path"`
-	Rules  []string `arg:"" optional:"" help:"Rule files or folders. Without any, those of the configuration, or the default pack." type:"path"`
+	Config string   `short:"c" help:"A configuration file to check, with the rules it names." placeholder:"FILE"`
+	Rules  []string `arg:"" optional:"" help:"Rule files or folders. Without any, those of the configuration, or the default pack."`
 }
 
 func (*checkCommand) Help() string {
@@ -32,11 +34,18 @@ func (c *checkCommand) Run(_ context.Context, std streams) error {
 		return findings(err)
 	}
 	for _, r := range set.Rules {
+		var doubts []string
 		if needs := detector.Unsupported(r); len(needs) > 0 {
-			fmt.Fprintln(std.err, "warning:", (&detector.UnsupportedError{Rules: []detector.UnsupportedRule{{Rule: r, Needs: needs}}}).Error())
+			doubts = append(doubts, detector.UnsupportedRule{Rule: r, Needs: needs}.String())
 		}
 		for _, sentence := range respond.Unsupported(r.Respond) {
-			fmt.Fprintf(std.err, "%s:%d:%d: warning: rule `%s`: %s\n", r.File, r.Pos.Line, r.Pos.Column, r.ID, sentence)
+			doubts = append(doubts, "rule `"+r.ID+"`: "+sentence)
+		}
+		for _, doubt := range doubts {
+			d := diag.Diagnostic{File: r.File, Pos: r.Pos, Severity: diag.Warning, Message: doubt}
+			if _, err := fmt.Fprintln(std.err, d); err != nil {
+				return err
+			}
 		}
 	}
 	_, err = fmt.Fprintf(std.out, "%d rules are fine\n", len(set.Rules))
@@ -58,7 +67,7 @@ func (c *checkCommand) load(std streams) (*rules.Set, error) {
 // findings turns mistakes that would keep the daemon from starting into what
 // check found.
 func findings(err error) error {
-	if exit, ok := err.(*exitError); ok && exit.said != nil {
+	if exit := (*exitError)(nil); errors.As(err, &exit) && exit.said != nil {
 		return &exitError{code: exitFindings, said: exit.said}
 	}
 	return err

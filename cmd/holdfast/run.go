@@ -14,8 +14,8 @@ import (
 )
 
 type runCommand struct {
-	Config string   `short:"c" required:"" help:"The configuration file." placeholder:"FILE" type:"path"`
-	Rules  []string `help:"Rule files or folders, in place of those in the configuration." placeholder:"PATH" type:"path"`
+	Config string   `short:"c" required:"" help:"The configuration file." placeholder:"FILE"`
+	Rules  []string `help:"Rule files or folders, in place of those in the configuration." placeholder:"PATH"`
 }
 
 func (*runCommand) Help() string {

@@ -212,7 +212,7 @@ func newWorldAt(t *testing.T, brokers []string, postgres string) *world {
 	if postgres != "" {
 		w.storeURL = freshDatabase(t, postgres)
 	}
-	const account, token = "AC00000000000000000000000000000001", "a token of the tests"
+	const account, token = "AC00000000000000000000000000000001", "a-token-of-the-tests"
 	w.twilio = twiliotest.New(twiliotest.Credentials{AccountSID: account, Secret: token})
 	sms := httptest.NewServer(w.twilio)
 	t.Cleanup(sms.Close)
