@@ -43,6 +43,8 @@ type daemonOptions struct {
 	// demoAccount is whose inbox the web server shows first.
 	demoAccount string
 	logger      *slog.Logger
+	// onAlert is told of alerts, if it is set; see pipeline.
+	onAlert func(a *holdfast.Alert, latency time.Duration)
 	// diagnostics is where findings of a reload are drawn.
 	diagnostics io.Writer
 }
@@ -94,6 +96,7 @@ func runDaemon(ctx context.Context, opts daemonOptions) (err error) {
 		},
 		decoder: intake.NewDecoder(intake.Options{}), deadLetters: producer,
 		metrics: newPipelineMetrics(d.registry), logger: logger.With("component", "pipeline"), now: time.Now,
+		onAlert: opts.onAlert,
 	}
 	if err := d.pipeline.use(opts.set); err != nil {
 		return usageError(err)

@@ -13,12 +13,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/text/language"
 
+	"github.com/holdfastd/holdfast"
 	"github.com/holdfastd/holdfast/config"
 	"github.com/holdfastd/holdfast/internal/demo"
 	"github.com/holdfastd/holdfast/notify"
@@ -71,7 +73,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 	}
 	defer broker.Close()
 
-	tell := narrator{w: std.out, start: time.Now()}
+	tell := &narrator{w: std.out, start: time.Now()}
 	stage, err := demo.NewStage(demo.StageOptions{Seed: c.Seed, Owner: demoOwner, OnScene: tell.scene})
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -89,7 +91,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 		return runDaemon(ctx, daemonOptions{
 			config: c.config(broker.Addrs(), filepath.Join(folder, "holdfast.db"), service), set: set,
 			directory: newDemoDirectory(stage.Contacts()), listener: listener, demoAccount: demoOwner,
-			logger: c.logger(std.err), diagnostics: std.err,
+			logger: c.logger(std.err), diagnostics: std.err, onAlert: tell.alert,
 		})
 	})
 	err = work.Wait()
@@ -224,29 +226,41 @@ func (d demoDirectory) Contact(_ context.Context, account string) (notify.Contac
 	return c, nil
 }
 
-// narrator tells on the terminal what happens.
+// narrator tells on the terminal what happens. Several goroutines tell at once.
 type narrator struct {
+	mu    sync.Mutex
 	w     io.Writer
 	start time.Time
 }
 
-func (n narrator) opening(address string, rules int) {
-	fmt.Fprintf(n.w, `
-  Holdfast demo: %d rules watch the traffic of 200 accounts, and somebody is about to attack one of them.
+func (n *narrator) opening(address string, rules int) {
+	n.say(`
+  Holdfast demo: %[2]d rules watch the traffic of 200 accounts, and somebody is about to attack one of them.
 
-    Ana's inbox   http://%[2]s/
-    All alerts    http://%[2]s/alerts
-    Metrics       http://%[2]s/metrics
+    Ana's inbox   http://%[1]s/
+    All alerts    http://%[1]s/alerts
+    Metrics       http://%[1]s/metrics
 
   Ctrl-C ends it.
 
-`, rules, address)
+`, address, rules)
 }
 
-func (n narrator) scene(s demo.Scene) {
-	fmt.Fprintf(n.w, "  %s  %-8s %s\n", s.Time.Local().Format(time.TimeOnly), s.Account, s.Text)
+func (n *narrator) scene(s demo.Scene) {
+	n.say("  %s  %-9s %s\n", s.Time.Local().Format(time.TimeOnly), s.Account, s.Text)
 }
 
-func (n narrator) closing() {
-	fmt.Fprintf(n.w, "\n  Ended after %s. Nothing is left behind.\n", time.Since(n.start).Round(time.Second))
+// alert tells of one that is durable. A negative latency is two clocks' business.
+func (n *narrator) alert(a *holdfast.Alert, latency time.Duration) {
+	n.say("  %s  Holdfast  ▸ %s (%s, after %d ms)\n", time.Now().Format(time.TimeOnly), a.Title, a.Level, max(0, latency.Milliseconds()))
+}
+
+func (n *narrator) closing() {
+	n.say("\n  Ended after %s. Nothing is left behind.\n", time.Since(n.start).Round(time.Second))
+}
+
+func (n *narrator) say(format string, args ...any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	_, _ = fmt.Fprintf(n.w, format, args...) // a terminal that is gone has nobody before it
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // owners' time zones, whatever the image has
 
 	"github.com/alecthomas/kong"
 	"github.com/prometheus/common/version"

@@ -42,6 +42,9 @@ type pipeline struct {
 	metrics     *pipelineMetrics
 	logger      *slog.Logger
 	now         func() time.Time
+	// onAlert is told of each alert once it is durable, and of how long after
+	// the broker's receipt of its last event that was. It may be nil.
+	onAlert func(a *holdfast.Alert, latency time.Duration)
 
 	rules      atomic.Pointer[rules.Set]
 	partitions atomic.Int32 // of the topic; 0 until the first is opened
@@ -212,8 +215,14 @@ func (p *processor) measure(records []stream.Record, alerts []holdfast.Alert) {
 	for i := range alerts {
 		a := &alerts[i]
 		p.metrics.alerts.WithLabelValues(a.Rule, a.Level.String(), string(a.Status)).Inc()
-		if received, ok := timeOf(records, a.Trigger.Offset); ok {
-			p.metrics.latency.Observe(now.Sub(received).Seconds())
+		received, ok := timeOf(records, a.Trigger.Offset)
+		if !ok {
+			continue
+		}
+		latency := now.Sub(received)
+		p.metrics.latency.Observe(latency.Seconds())
+		if p.onAlert != nil {
+			p.onAlert(a, latency)
 		}
 	}
 }

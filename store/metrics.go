@@ -1,0 +1,45 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+type metrics struct {
+	write   prometheus.Histogram
+	waiting prometheus.Gauge
+	up      prometheus.Gauge
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	factory := promauto.With(r)
+	return &metrics{
+		write: factory.NewHistogram(prometheus.HistogramOpts{
+			Name:    "holdfast_store_write_duration_seconds",
+			Help:    "How long it took to make a batch of alerts durable, failed tries included.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15), // 0.5 ms to 8 s
+		}),
+		waiting: factory.NewGauge(prometheus.GaugeOpts{
+			Name: "holdfast_store_jobs_waiting",
+			Help: "Actions in the store that are not finished, of all replicas, as of a few seconds ago.",
+		}),
+		up: factory.NewGauge(prometheus.GaugeOpts{
+			Name: "holdfast_store_up",
+			Help: "Whether the store answered the last time it was asked.",
+		}),
+	}
+}
+
+// observe notes whether the database answered.
+func (m *metrics) observe(ctx context.Context, err error) {
+	switch {
+	case err == nil, errors.Is(err, ErrNotFound), errors.Is(err, errSuperseded):
+		m.up.Set(1)
+	case errors.Is(ctx.Err(), context.Canceled): // the caller lost interest
+	default:
+		m.up.Set(0)
+	}
+}

@@ -1,0 +1,185 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/holdfastd/holdfast"
+)
+
+// Batch is what is to be made durable together.
+type Batch struct {
+	Alerts      []holdfast.Alert
+	Occurrences []holdfast.Occurrences // of alerts in this batch or an earlier one
+}
+
+// Written says what a Write changed.
+type Written struct {
+	New []holdfast.Alert // those not stored before, in the batch's order
+}
+
+// Write makes a batch durable in one transaction. An alert that is stored
+// already is left alone; a new one of status stable that is not older than
+// Options.MaxActionAge is stored together with its planned actions and their
+// jobs. Occurrences only ever move forward.
+//
+// An error means that nothing was written, or that it isn't known whether
+// everything was: the same batch is to be written again, which does no harm.
+func (s *Store) Write(ctx context.Context, b Batch) (Written, error) {
+	if len(b.Alerts) == 0 && len(b.Occurrences) == 0 {
+		return Written{}, nil
+	}
+	begun := time.Now()
+	defer func() { s.metrics.write.Observe(time.Since(begun).Seconds()) }()
+
+	rows, err := s.alertRows(b.Alerts)
+	if err != nil {
+		return Written{}, fmt.Errorf("write alerts: %w", err)
+	}
+	var isNew []bool
+	err = s.write(ctx, func(ctx context.Context, t transaction) error {
+		if isNew, err = insertAlerts(ctx, t, rows); err != nil {
+			return err
+		}
+		var actions []actionRow
+		for i, row := range rows {
+			if isNew[i] {
+				actions = append(actions, row.actions...)
+			}
+		}
+		if err := insertActions(ctx, t, actions); err != nil {
+			return err
+		}
+		return advanceOccurrences(ctx, t, b.Occurrences)
+	})
+	if err != nil {
+		return Written{}, fmt.Errorf("write alerts: %w", err)
+	}
+
+	var w Written
+	fresh := make(map[string]bool, len(rows))
+	for i, row := range rows {
+		fresh[row.id] = fresh[row.id] || isNew[i]
+	}
+	for _, a := range b.Alerts {
+		if fresh[a.ID] {
+			w.New = append(w.New, a)
+			delete(fresh, a.ID)
+		}
+	}
+	return w, nil
+}
+
+// alertRow is an alert on its way into the store, with what follows if it
+// turns out to be new.
+type alertRow struct {
+	id      string
+	columns []any
+	actions []actionRow
+}
+
+// alertRows are the rows of alerts, by id: two writers of the same alerts then
+// wait for each other, where otherwise each could hold what the other needs.
+func (s *Store) alertRows(alerts []holdfast.Alert) ([]alertRow, error) {
+	now := s.now()
+	rows := make([]alertRow, len(alerts))
+	for i, a := range alerts {
+		body, err := json.Marshal(a)
+		if err != nil {
+			return nil, err
+		}
+		key := accountKey(a.Account)
+		row := alertRow{id: a.ID}
+		if a.Status == holdfast.Stable && now.Sub(a.Time.Std()) <= s.opts.MaxActionAge {
+			if row.actions, err = actionRows(a.ID, key, 0, s.opts.Plan(a), now); err != nil {
+				return nil, err
+			}
+		}
+		row.columns = []any{a.ID, key, a.Rule, int64(a.Time), nanos(now), len(row.actions), string(body)}
+		rows[i] = row
+	}
+	slices.SortStableFunc(rows, func(a, b alertRow) int { return strings.Compare(a.id, b.id) })
+	return rows, nil
+}
+
+func insertAlerts(ctx context.Context, t transaction, rows []alertRow) (isNew []bool, err error) {
+	isNew = make([]bool, len(rows))
+	columns := make([][]any, len(rows))
+	for i, row := range rows {
+		columns[i] = row.columns
+	}
+	err = t.execMany(ctx, `
+		INSERT INTO holdfast_alerts (id, account, rule, time, stored, actions, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT DO NOTHING RETURNING id`, columns,
+		func(i int, scan scan) error {
+			isNew[i] = true
+			var id string
+			return scan(&id)
+		})
+	return isNew, err
+}
+
+func advanceOccurrences(ctx context.Context, t transaction, all []holdfast.Occurrences) error {
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b holdfast.Occurrences) int { return strings.Compare(a.Alert, b.Alert) })
+	rows := make([][]any, len(all))
+	for i, o := range all {
+		rows[i] = []any{o.Alert, o.Count, int64(o.Last.Partition), o.Last.Offset, int64(o.Last.Time)}
+	}
+	return t.execMany(ctx, `
+		UPDATE holdfast_alerts
+		SET occurrences = $2, last_partition = $3, last_offset = $4, last_time = $5
+		WHERE id = $1 AND occurrences < $2`, rows, nil)
+}
+
+// actionRow is an action on its way into the store.
+type actionRow struct {
+	columns []any
+	job     river.InsertManyParams
+}
+
+// actionRows are the rows of an alert's actions, numbered from first.
+func actionRows(alert, account string, first int, actions []holdfast.Action, now time.Time) ([]actionRow, error) {
+	rows := make([]actionRow, len(actions))
+	for i, a := range actions {
+		body, err := json.Marshal(a)
+		if err != nil {
+			return nil, err
+		}
+		due, ordinal := now.Add(a.Delay), first+i
+		rows[i] = actionRow{
+			columns: []any{alert, ordinal, account, string(a.Kind), string(a.Channel), nanos(due), string(Pending), string(body)},
+			job:     river.InsertManyParams{Args: jobArgs{Alert: alert, Ordinal: ordinal}, InsertOpts: &river.InsertOpts{Queue: queue}},
+		}
+		if a.Delay > 0 {
+			rows[i].job.InsertOpts.ScheduledAt = due
+		}
+	}
+	return rows, nil
+}
+
+// insertActions stores actions and puts their jobs into the queue.
+func insertActions(ctx context.Context, t transaction, actions []actionRow) error {
+	if len(actions) == 0 {
+		return nil
+	}
+	columns := make([][]any, len(actions))
+	jobs := make([]river.InsertManyParams, len(actions))
+	for i, a := range actions {
+		columns[i], jobs[i] = a.columns, a.job
+	}
+	err := t.execMany(ctx, `
+		INSERT INTO holdfast_actions (alert, ordinal, account, kind, channel, due, state, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, columns, nil)
+	if err != nil {
+		return err
+	}
+	return t.enqueue(ctx, jobs)
+}
