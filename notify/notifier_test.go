@@ -143,20 +143,34 @@ func TestHowAMessageFails(t *testing.T) {
 		want  holdfast.Outcome // the zero Outcome: another try
 	}{
 		{"down", job(medium, holdfast.InApp), errDown, false, holdfast.Outcome{}},
-		{"down for good", job(medium, holdfast.InApp), errDown, true,
-			holdfast.Outcome{State: holdfast.Failed, Reason: Unavailable, Then: sms}},
-		{"app is gone, no SMS is planned", job(medium, holdfast.InApp), &Undeliverable{Reason: Gone}, false,
-			holdfast.Outcome{State: holdfast.Failed, Reason: Gone, Then: sms}},
-		{"app is gone, an SMS is planned", job(takeover(), holdfast.InApp), &Undeliverable{Reason: Gone}, false,
-			holdfast.Outcome{State: holdfast.Failed, Reason: Gone}},
-		{"unsubscribed", job(takeover(), holdfast.SMS), &Undeliverable{Reason: Unsubscribed}, false,
-			holdfast.Outcome{State: holdfast.Failed, Reason: Unsubscribed}},
+		{
+			"down for good", job(medium, holdfast.InApp), errDown, true,
+			holdfast.Outcome{State: holdfast.Failed, Reason: Unavailable, Then: sms},
+		},
+		{
+			"app is gone, no SMS is planned", job(medium, holdfast.InApp), &Undeliverable{Reason: Gone}, false,
+			holdfast.Outcome{State: holdfast.Failed, Reason: Gone, Then: sms},
+		},
+		{
+			"app is gone, an SMS is planned", job(takeover(), holdfast.InApp), &Undeliverable{Reason: Gone}, false,
+			holdfast.Outcome{State: holdfast.Failed, Reason: Gone},
+		},
+		{
+			"unsubscribed", job(takeover(), holdfast.SMS), &Undeliverable{Reason: Unsubscribed}, false,
+			holdfast.Outcome{State: holdfast.Failed, Reason: Unsubscribed},
+		},
 		{"credentials", job(takeover(), holdfast.SMS), errUnauthorized, false, holdfast.Outcome{}},
-		{"credentials for good", job(takeover(), holdfast.SMS), errUnauthorized, true,
-			holdfast.Outcome{State: holdfast.Failed, Reason: Unauthorized}},
+		{
+			"credentials for good", job(takeover(), holdfast.SMS), errUnauthorized, true,
+			holdfast.Outcome{State: holdfast.Failed, Reason: Unauthorized},
+		},
 		{"unclear", job(takeover(), holdfast.SMS), ambiguous{errDown}, false, holdfast.Outcome{}},
-		{"unclear for good", job(takeover(), holdfast.SMS), ambiguous{errDown}, true,
-			holdfast.Outcome{State: holdfast.Failed, Reason: Unconfirmed}},
+		{
+			"unclear for good", job(takeover(), holdfast.SMS),
+			ambiguous{errDown},
+			true,
+			holdfast.Outcome{State: holdfast.Failed, Reason: Unconfirmed},
+		},
 	} {
 		b := newBench(t, nil)
 		b.inApp.err, b.sms.err = test.err, test.err
@@ -191,19 +205,29 @@ func TestWhoIsNotWrittenTo(t *testing.T) {
 		change  func(*Options)
 		want    holdfast.Outcome
 	}{
-		{"unknown account", holdfast.SMS, func(o *Options) { o.Directory = fixedDirectory{} },
-			holdfast.Outcome{State: holdfast.Failed, Reason: NoContact}},
-		{"no phone", holdfast.SMS, func(o *Options) { o.Directory = fixedDirectory{"u_1842": {}} },
-			holdfast.Outcome{State: holdfast.Skipped, Reason: NoPhone}},
+		{
+			"unknown account", holdfast.SMS, func(o *Options) { o.Directory = fixedDirectory{} },
+			holdfast.Outcome{State: holdfast.Failed, Reason: NoContact},
+		},
+		{
+			"no phone", holdfast.SMS, func(o *Options) { o.Directory = fixedDirectory{"u_1842": {}} },
+			holdfast.Outcome{State: holdfast.Skipped, Reason: NoPhone},
+		},
 		{"phone too new", holdfast.SMS, func(o *Options) {
 			o.Directory = fixedDirectory{"u_1842": {Phone: number, PhoneSince: noon.Add(-time.Hour)}}
 		}, holdfast.Outcome{State: holdfast.Skipped, Reason: PhoneTooNew}},
-		{"no SMS channel", holdfast.SMS, func(o *Options) { o.SMS = nil },
-			holdfast.Outcome{State: holdfast.Skipped, Reason: NoChannel}},
-		{"enough for today", holdfast.SMS, func(o *Options) { o.History = had(10) },
-			holdfast.Outcome{State: holdfast.Skipped, Reason: DailyLimit}},
-		{"enough of one", holdfast.InApp, func(o *Options) { o.History, o.MaxPerDay = had(1), 1 },
-			holdfast.Outcome{State: holdfast.Skipped, Reason: DailyLimit}},
+		{
+			"no SMS channel", holdfast.SMS, func(o *Options) { o.SMS = nil },
+			holdfast.Outcome{State: holdfast.Skipped, Reason: NoChannel},
+		},
+		{
+			"enough for today", holdfast.SMS, func(o *Options) { o.History = had(10) },
+			holdfast.Outcome{State: holdfast.Skipped, Reason: DailyLimit},
+		},
+		{
+			"enough of one", holdfast.InApp, func(o *Options) { o.History, o.MaxPerDay = had(1), 1 },
+			holdfast.Outcome{State: holdfast.Skipped, Reason: DailyLimit},
+		},
 	} {
 		b := newBench(t, test.change)
 		outcome, err := b.Work(t.Context(), job(takeover(), test.channel))

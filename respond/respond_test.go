@@ -203,14 +203,34 @@ func TestProtectedSessionIsNeverAskedFor(t *testing.T) {
 		want    holdfast.Outcome
 		counted map[string]float64
 	}{
-		{"among suspects", []holdfast.Session{mine, {ID: "s_evil"}}, []string{"s_evil"},
-			holdfast.Outcome{State: holdfast.Done}, map[string]float64{"ended": 1, "skipped": 1}},
-		{"alone", []holdfast.Session{mine}, nil,
-			holdfast.Outcome{State: holdfast.Skipped, Reason: respond.NoSessions}, map[string]float64{"skipped": 1}},
-		{"without an id", []holdfast.Session{{}}, nil,
-			holdfast.Outcome{State: holdfast.Skipped, Reason: respond.NoSessions}, map[string]float64{"skipped": 1}},
-		{"twice", []holdfast.Session{{ID: "s_evil"}, {ID: "s_evil"}}, []string{"s_evil"},
-			holdfast.Outcome{State: holdfast.Done}, map[string]float64{"ended": 1, "skipped": 1}},
+		{
+			"among suspects",
+			[]holdfast.Session{mine, {ID: "s_evil"}},
+			[]string{"s_evil"},
+			holdfast.Outcome{State: holdfast.Done},
+			map[string]float64{"ended": 1, "skipped": 1},
+		},
+		{
+			"alone",
+			[]holdfast.Session{mine},
+			nil,
+			holdfast.Outcome{State: holdfast.Skipped, Reason: respond.NoSessions},
+			map[string]float64{"skipped": 1},
+		},
+		{
+			"without an id",
+			[]holdfast.Session{{}},
+			nil,
+			holdfast.Outcome{State: holdfast.Skipped, Reason: respond.NoSessions},
+			map[string]float64{"skipped": 1},
+		},
+		{
+			"twice",
+			[]holdfast.Session{{ID: "s_evil"}, {ID: "s_evil"}},
+			[]string{"s_evil"},
+			holdfast.Outcome{State: holdfast.Done},
+			map[string]float64{"ended": 1, "skipped": 1},
+		},
 		{"no suspects", nil, nil, holdfast.Outcome{State: holdfast.Skipped, Reason: respond.NoSessions}, map[string]float64{}},
 	} {
 		var asked []string
@@ -251,22 +271,37 @@ func TestAnswers(t *testing.T) {
 		{"other fields", 202, `{"ok":true}`, false, done, map[string]float64{"ended": 2}},
 		{"all ended", 200, `{"ended":["s_evil","s_worse"]}`, false, done, map[string]float64{"ended": 2}},
 		{"one gone", 200, `{"ended":["s_evil"],"not_found":["s_worse"]}`, false, done, map[string]float64{"ended": 1, "not_found": 1}},
-		{"all gone", 200, `{"not_found":["s_evil","s_worse"]}`, false,
-			holdfast.Outcome{State: holdfast.Done, Reason: respond.NotFound}, map[string]float64{"not_found": 2}},
+		{
+			"all gone", 200, `{"not_found":["s_evil","s_worse"]}`, false,
+			holdfast.Outcome{State: holdfast.Done, Reason: respond.NotFound},
+			map[string]float64{"not_found": 2},
+		},
 		{"one left out", 200, `{"ended":["s_evil"]}`, false, incomplete, map[string]float64{"ended": 1, "failed": 1}},
 		{"none ended", 200, `{"ended":[]}`, false, incomplete, map[string]float64{"failed": 2}},
 		{"a proxy's page", 200, "<html>", false, holdfast.Outcome{}, map[string]float64{"retried": 2}},
-		{"a proxy's page at last", 200, "<html>", true,
-			holdfast.Outcome{State: holdfast.Failed, Reason: respond.BadAnswer}, map[string]float64{"failed": 2}},
+		{
+			"a proxy's page at last", 200, "<html>", true,
+			holdfast.Outcome{State: holdfast.Failed, Reason: respond.BadAnswer},
+			map[string]float64{"failed": 2},
+		},
 		{"wrong type", 200, `{"ended":true}`, false, holdfast.Outcome{}, map[string]float64{"retried": 2}},
 		{"down", 503, "", false, holdfast.Outcome{}, map[string]float64{"retried": 2}},
 		{"too many", 429, "", false, holdfast.Outcome{}, map[string]float64{"retried": 2}},
-		{"down at last", 503, "", true,
-			holdfast.Outcome{State: holdfast.Failed, Reason: respond.Unavailable}, map[string]float64{"failed": 2}},
-		{"bad request", 400, "", false,
-			holdfast.Outcome{State: holdfast.Failed, Reason: webhook.Rejected}, map[string]float64{"failed": 2}},
-		{"gone", 410, "", false,
-			holdfast.Outcome{State: holdfast.Failed, Reason: webhook.Gone}, map[string]float64{"failed": 2}},
+		{
+			"down at last", 503, "", true,
+			holdfast.Outcome{State: holdfast.Failed, Reason: respond.Unavailable},
+			map[string]float64{"failed": 2},
+		},
+		{
+			"bad request", 400, "", false,
+			holdfast.Outcome{State: holdfast.Failed, Reason: webhook.Rejected},
+			map[string]float64{"failed": 2},
+		},
+		{
+			"gone", 410, "", false,
+			holdfast.Outcome{State: holdfast.Failed, Reason: webhook.Gone},
+			map[string]float64{"failed": 2},
+		},
 	} {
 		b := newBench(backend(t, answering(test.status, test.body)))
 		j := job(takeover())

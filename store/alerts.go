@@ -42,10 +42,11 @@ type StoredAction struct {
 
 // Query selects alerts. Its zero value selects the newest of all.
 type Query struct {
-	Account string // of this account; "" is any
-	Rule    string // of this rule; "" is any
-	Before  string // what follows the alert of this id, the last one of the page before; an id that isn't stored is followed by nothing
-	Limit   int    // at most so many; Defaults to 50, at most 500
+	Account string         // of this account; "" is any
+	Rule    string         // of this rule; "" is any
+	Level   holdfast.Level // of this level or a graver one; 0 is any
+	Before  string         // what follows the alert of this id, the last one of the page before; an id that isn't stored is followed by nothing
+	Limit   int            // at most so many; Defaults to 50, at most 500
 }
 
 // Alerts returns the selected alerts, by their time, newest first.
@@ -63,6 +64,9 @@ func (s *Store) Alerts(ctx context.Context, q Query) ([]StoredAlert, error) {
 	}
 	if q.Rule != "" {
 		condition("rule = ", clean(q.Rule))
+	}
+	if q.Level > 0 {
+		condition("level >= ", int64(q.Level))
 	}
 	if q.Before != "" {
 		condition("(time, id) < (SELECT time, id FROM holdfast_alerts WHERE id = ", clean(q.Before))
@@ -164,14 +168,16 @@ func (s *Store) addActions(ctx context.Context, alerts []StoredAlert) error {
 }
 
 // CountDelivered returns how many notices to an account's owner went out on a
-// channel since a time. Those under way are not among them, so a cap that
-// relies on it can be overshot by what is sent at the same moment.
-func (s *Store) CountDelivered(ctx context.Context, account string, channel holdfast.Channel, since time.Time) (int, error) {
+// channel since a time, about alerts of a level or a graver one. Those under way
+// are not among them, so a cap that relies on it can be overshot by what is sent
+// at the same moment.
+func (s *Store) CountDelivered(ctx context.Context, account string, channel holdfast.Channel, level holdfast.Level, since time.Time) (int, error) {
 	n := 0
 	err := s.read(ctx, func(scan scan) error { return scan(&n) }, `
-		SELECT COUNT(*) FROM holdfast_actions
-		WHERE account = $1 AND channel = $2 AND finished >= $3 AND kind = 'notify_owner' AND state = 'done'`,
-		accountKey(account), string(channel), nanos(since))
+		SELECT COUNT(*) FROM holdfast_actions x JOIN holdfast_alerts a ON a.id = x.alert
+		WHERE x.account = $1 AND x.channel = $2 AND x.finished >= $3 AND x.kind = 'notify_owner' AND x.state = 'done'
+		AND a.level >= $4`,
+		accountKey(account), string(channel), nanos(since), int64(level))
 	if err != nil {
 		return 0, fmt.Errorf("count notices: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 type metrics struct {
@@ -14,19 +13,18 @@ type metrics struct {
 	up      prometheus.Gauge
 }
 
-func newMetrics(r prometheus.Registerer) *metrics {
-	factory := promauto.With(r)
+func newMetrics() *metrics {
 	return &metrics{
-		write: factory.NewHistogram(prometheus.HistogramOpts{
+		write: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "holdfast_store_write_duration_seconds",
 			Help:    "How long it took to make a batch of alerts durable, failed tries included.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15), // 0.5 ms to 8 s
 		}),
-		waiting: factory.NewGauge(prometheus.GaugeOpts{
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "holdfast_store_jobs_waiting",
 			Help: "Actions in the store that are not finished, of all replicas, as of a few seconds ago.",
 		}),
-		up: factory.NewGauge(prometheus.GaugeOpts{
+		up: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "holdfast_store_up",
 			Help: "Whether the store answered the last time it was asked.",
 		}),

@@ -30,7 +30,8 @@ type Options struct {
 	Plan func(holdfast.Alert) []holdfast.Action
 
 	// Work carries out one action. Its context ends after 10 seconds. An error
-	// means that the action is to be tried again later; if the error is a
+	// means that the action is to be tried again later, and no sooner than its
+	// method RetryAfter() time.Duration says, if it has one; if the error is a
 	// context's, or has a method Ambiguous() bool that returns true, the next
 	// try is told that this one may have had its effect. On the final try the
 	// outcome counts even beside an error: its Then is followed. Required by

@@ -1,10 +1,15 @@
 package store
 
 import (
+	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/riverqueue/river"
 )
 
 func TestOpenRefuses(t *testing.T) {
@@ -56,6 +61,37 @@ func TestBackOffGrowsToFiveMinutes(t *testing.T) {
 			if d := backOff(attempt); d > most || d <= most*3/4 {
 				t.Errorf("after attempt %d: %s, want %s less up to a quarter", attempt, d, most)
 			}
+		}
+	}
+}
+
+func TestOpenThatFailedCanBeTriedAgain(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	if _, err := Open(t.Context(), Options{URL: "sqlite://" + t.TempDir() + "/nowhere/holdfast.db", Registerer: registry}); err == nil {
+		t.Fatal("a database in a folder that does not exist is opened")
+	}
+	s, err := Open(t.Context(), Options{URL: "sqlite://" + t.TempDir() + "/holdfast.db", Registerer: registry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+type busy struct{ error }
+
+func (busy) RetryAfter() time.Duration { return time.Minute }
+
+func TestTheNextTryWaitsAsLongAsTheOtherSideAsks(t *testing.T) {
+	s := &Store{opts: Options{Retry: func(int) time.Duration { return 2 * time.Second }}}
+	for failure, want := range map[error]time.Duration{
+		errors.New("any"): 2 * time.Second,
+		fmt.Errorf("sending: %w", busy{errors.New("busy")}): time.Minute,
+	} {
+		var snooze *river.JobSnoozeError
+		if err := s.after(1, failure); !errors.As(err, &snooze) || snooze.Duration != want {
+			t.Errorf("%v: %v, want a pause of %v", failure, err, want)
 		}
 	}
 }

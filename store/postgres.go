@@ -167,7 +167,8 @@ func (t postgresTransaction) enqueue(ctx context.Context, jobs []river.InsertMan
 // queryPostgres runs a query on a pool or a transaction.
 func queryPostgres(ctx context.Context, on interface {
 	Query(context.Context, string, ...any) (pgx.Rows, error)
-}, each func(scan) error, query string, args ...any) error {
+}, each func(scan) error, query string, args ...any,
+) error {
 	rows, err := on.Query(ctx, query, args...)
 	if err != nil {
 		return err

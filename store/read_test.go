@@ -26,7 +26,7 @@ func testAlerts(t *testing.T, address string) {
 		a := fresh(t, fmt.Sprintf("alert-%d", i))
 		a.Time = a.Time.Add(-time.Duration(i/2) * time.Second) // two of each time
 		if i%2 == 1 {
-			a.Rule, a.Account = "voice-fallback", "bob"
+			a.Rule, a.Account, a.Level = "voice-fallback", "bob", holdfast.High
 		}
 		all = append(all, a)
 	}
@@ -60,6 +60,8 @@ func testAlerts(t *testing.T, address string) {
 		{Query{Limit: 3, Before: "alert-3"}, "2 5 4"},
 		{Query{Account: ana, Limit: 2, Before: "alert-2"}, "4 6"},
 		{Query{Rule: "voice-fallback"}, "1 3 5 7 9"},
+		{Query{Level: holdfast.High, Limit: 2}, "1 3"},
+		{Query{Level: holdfast.Critical}, ""},
 		{Query{Rule: "voice-fallback", Account: ana}, ""},
 		{Query{Before: "alert-8"}, ""},
 		{Query{Before: "no such alert"}, ""},
@@ -148,8 +150,12 @@ func testCountDelivered(t *testing.T, address string) {
 	})
 	bob := fresh(t, "bob's")
 	bob.Account = "bob"
-	write(t, s, fresh(t, "a"), fresh(t, "b"), fresh(t, "fails"), bob)
-	for _, id := range []string{"a", "b", "fails", "bob's"} {
+	high, critical := fresh(t, "high"), fresh(t, "critical")
+	high.Level, critical.Level = holdfast.High, holdfast.Critical
+	low := fresh(t, "low")
+	low.Level = holdfast.Low
+	write(t, s, low, high, critical, fresh(t, "fails"), bob)
+	for _, id := range []string{"low", "high", "critical", "fails", "bob's"} {
 		await(t, s, id, "the actions to end", func(a StoredAlert) bool {
 			return !slices.ContainsFunc(a.Actions, func(a StoredAction) bool { return !ended(a.State) })
 		})
@@ -157,16 +163,19 @@ func testCountDelivered(t *testing.T, address string) {
 	for _, c := range []struct {
 		account string
 		channel holdfast.Channel
+		level   holdfast.Level
 		since   time.Time
 		want    int
 	}{
-		{ana, holdfast.SMS, begun, 2},
-		{ana, holdfast.InApp, begun, 2},
-		{"bob", holdfast.SMS, begun, 1},
-		{"eve", holdfast.SMS, begun, 0},
-		{ana, holdfast.SMS, time.Now().Add(time.Minute), 0},
+		{ana, holdfast.SMS, 0, begun, 3},
+		{ana, holdfast.InApp, 0, begun, 3},
+		{ana, holdfast.SMS, holdfast.High, begun, 2},
+		{ana, holdfast.SMS, holdfast.Critical, begun, 1},
+		{"bob", holdfast.SMS, 0, begun, 1},
+		{"eve", holdfast.SMS, 0, begun, 0},
+		{ana, holdfast.SMS, 0, time.Now().Add(time.Minute), 0},
 	} {
-		if n, err := s.CountDelivered(t.Context(), c.account, c.channel, c.since); err != nil || n != c.want {
+		if n, err := s.CountDelivered(t.Context(), c.account, c.channel, c.level, c.since); err != nil || n != c.want {
 			t.Errorf("%s, %s: %d, %v; want %d", c.account, c.channel, n, err, c.want)
 		}
 	}

@@ -265,7 +265,8 @@ func (t *sqliteTransaction) enqueue(ctx context.Context, jobs []river.InsertMany
 // querySQL runs a query on a pool or a transaction.
 func querySQL(ctx context.Context, on interface {
 	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
-}, each func(scan) error, query string, args ...any) error {
+}, each func(scan) error, query string, args ...any,
+) error {
 	return eachRow(func() (*sql.Rows, error) { return on.QueryContext(ctx, query, args...) }, each)
 }
 

@@ -43,7 +43,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	s := &Store{
 		opts:    opts,
 		log:     opts.Logger.With("component", "store"),
-		metrics: newMetrics(opts.Registerer),
+		metrics: newMetrics(),
 	}
 	if s.db, err = openDatabase(opts, &worker{store: s}); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -53,6 +53,9 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		return nil, fmt.Errorf("open store: bring its tables up to date: %w", err)
 	}
 	s.metrics.up.Set(1)
+	if opts.Registerer != nil { // last, so that an Open that failed can be tried again
+		opts.Registerer.MustRegister(s.metrics.write, s.metrics.waiting, s.metrics.up)
+	}
 	return s, nil
 }
 

@@ -53,7 +53,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[jobArgs]) error {
 		return nil
 	case err != nil:
 		log.Warn("action can't be begun; trying again", "error", err)
-		return s.after(1)
+		return s.after(1, nil)
 	case a == nil:
 		return nil
 	}
@@ -73,16 +73,22 @@ func (w *worker) Work(ctx context.Context, job *river.Job[jobArgs]) error {
 		return river.JobSnooze(2 * s.opts.rescueAfter)
 	case err != nil:
 		log.Error("what came of the action can't be written; trying again, as one that may have had its effect", "error", err)
-		return s.after(a.attempt)
+		return s.after(a.attempt, nil)
 	case again:
-		return s.after(a.attempt)
+		return s.after(a.attempt, failure)
 	}
 	return nil
 }
 
-// after tells River to come back for the try that follows one that failed.
-func (s *Store) after(attempt int) error {
-	return river.JobSnooze(max(0, s.opts.Retry(attempt)))
+// after tells River to come back for the try that follows one that failed: no
+// sooner than the failure itself asks.
+func (s *Store) after(attempt int, failure error) error {
+	wait := max(0, s.opts.Retry(attempt))
+	var asks interface{ RetryAfter() time.Duration }
+	if errors.As(failure, &asks) {
+		wait = max(wait, asks.RetryAfter())
+	}
+	return river.JobSnooze(wait)
 }
 
 // storedAction is an action as its row has it, with what a try of it needs.

@@ -101,7 +101,7 @@ func (s *Store) alertRows(alerts []holdfast.Alert) ([]alertRow, error) {
 				return nil, err
 			}
 		}
-		row.columns = []any{a.ID, key, a.Rule, int64(a.Time), nanos(now), len(row.actions), string(body)}
+		row.columns = []any{a.ID, key, a.Rule, int64(a.Level), int64(a.Time), nanos(now), len(row.actions), string(body)}
 		rows[i] = row
 	}
 	slices.SortStableFunc(rows, func(a, b alertRow) int { return strings.Compare(a.id, b.id) })
@@ -115,8 +115,8 @@ func insertAlerts(ctx context.Context, t transaction, rows []alertRow) (isNew []
 		columns[i] = row.columns
 	}
 	err = t.execMany(ctx, `
-		INSERT INTO holdfast_alerts (id, account, rule, time, stored, actions, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		INSERT INTO holdfast_alerts (id, account, rule, level, time, stored, actions, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT DO NOTHING RETURNING id`, columns,
 		func(i int, scan scan) error {
 			isNew[i] = true

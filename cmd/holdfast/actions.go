@@ -98,5 +98,5 @@ type keeper struct{ *store.Store }
 
 // Delivered counts the messages that went out.
 func (k keeper) Delivered(ctx context.Context, account string, channel holdfast.Channel, level holdfast.Level, since time.Time) (int, error) {
-	return k.CountDelivered(ctx, account, channel, since)
+	return k.CountDelivered(ctx, account, channel, level, since)
 }

@@ -21,7 +21,7 @@ func (w webStore) Alerts(ctx context.Context, q web.Query) ([]web.Alert, error) 
 	if kept == nil {
 		return nil, errNotOpen
 	}
-	stored, err := kept.Alerts(ctx, store.Query{Account: q.Account, Rule: q.Rule, Before: q.Before, Limit: q.Limit})
+	stored, err := kept.Alerts(ctx, store.Query{Account: q.Account, Rule: q.Rule, Level: q.Level, Before: q.Before, Limit: q.Limit})
 	if err != nil {
 		return nil, err
 	}

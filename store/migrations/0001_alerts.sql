@@ -5,6 +5,7 @@ CREATE TABLE holdfast_alerts (
     id              TEXT PRIMARY KEY,
     account         TEXT NOT NULL,   -- as accountKey writes it
     rule            TEXT NOT NULL,
+    level           BIGINT NOT NULL, -- 1 informational to 5 critical
     time            BIGINT NOT NULL, -- event time
     stored          BIGINT NOT NULL, -- wall clock
     actions         BIGINT NOT NULL, -- how many ordinals have been given out
