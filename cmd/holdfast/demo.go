@@ -63,7 +63,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 
-	listener, err := net.Listen("tcp", c.Listen)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return usageError(fmt.Errorf("%w; choose another address with --listen", err))
 	}
@@ -78,7 +78,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	service, err := startService(stage)
+	service, err := startService(ctx, stage)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -134,11 +134,10 @@ func play(ctx context.Context, stage *demo.Stage, brokers []string) (err error) 
 		for i, e := range events {
 			messages[i] = stream.Message{Key: []byte(e.Key), Value: e.Value}
 		}
-		err := producer.Produce(ctx, demoTopic, messages)
-		if ctx.Err() != nil {
-			return nil
+		if err := producer.Produce(ctx, demoTopic, messages); ctx.Err() == nil {
+			return err
 		}
-		return err
+		return nil // the demo ends, and what was under way does not matter
 	})
 }
 
@@ -151,7 +150,7 @@ type service struct {
 	verify   *standardwebhooks.Webhook
 }
 
-func startService(stage *demo.Stage) (*service, error) {
+func startService(ctx context.Context, stage *demo.Stage) (*service, error) {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails: crypto/rand ends the process instead
 	s := &service{stage: stage, secret: "whsec_" + base64.StdEncoding.EncodeToString(key)}
@@ -159,7 +158,7 @@ func startService(stage *demo.Stage) (*service, error) {
 	if s.verify, err = standardwebhooks.NewWebhook(s.secret); err != nil {
 		return nil, err
 	}
-	s.listener, err = net.Listen("tcp", "127.0.0.1:0")
+	s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	return s, err
 }
 
@@ -262,5 +261,5 @@ func (n *narrator) closing() {
 func (n *narrator) say(format string, args ...any) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	_, _ = fmt.Fprintf(n.w, format, args...) // a terminal that is gone has nobody before it
+	say(n.w, format, args...)
 }

@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string, std streams) int {
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err != nil {
-		fmt.Fprintln(std.err, "holdfast:", err)
+		say(std.err, "holdfast: %v\n", err)
 		return exitUsage
 	}
 	if len(args) == 0 {
@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string, std streams) int {
 	case exited:
 		return code
 	case err != nil:
-		fmt.Fprintf(std.err, "holdfast: %v\nRun `holdfast --help` to see what there is.\n", err)
+		say(std.err, "holdfast: %v\nRun `holdfast --help` to see what there is.\n", err)
 		return exitUsage
 	}
 	return report(selected.Run(), std.err)
@@ -99,10 +99,13 @@ func report(err error, w io.Writer) int {
 		return exitDone
 	case errors.As(err, &exit):
 		if exit.err != nil {
-			fmt.Fprintln(w, "holdfast:", exit.err)
+			say(w, "holdfast: %v\n", exit.err)
 		}
 		return exit.code
 	}
-	fmt.Fprintln(w, "holdfast:", err)
+	say(w, "holdfast: %v\n", err)
 	return exitFindings
 }
+
+// say writes to a person. There is nobody left to tell if that fails.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }

@@ -163,8 +163,7 @@ func (p *processor) record(r *stream.Record) {
 		return
 	}
 	reason := intake.InvalidJSON
-	var bad *intake.Error
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*intake.Error](err); ok {
 		reason = bad.Reason
 	}
 	p.metrics.rejected.WithLabelValues(string(reason)).Inc()

@@ -513,7 +513,7 @@ func (w *world) start(t *testing.T, args ...string) *process {
 	go func() { p.done <- p.cmd.Wait() }()
 	t.Cleanup(func() {
 		if p.cmd.Process.Kill() == nil {
-			<-p.done
+			t.Log("the daemon had to be killed: ", <-p.done)
 		}
 	})
 	p.await(t, "an answer", func() bool {
@@ -532,7 +532,9 @@ func (p *process) kill(t *testing.T) {
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	<-p.done
+	if err := <-p.done; err == nil {
+		t.Error("a killed daemon ended well")
+	}
 }
 
 // stop asks the daemon to end, which it must do cleanly.
@@ -560,24 +562,24 @@ func (p *process) await(t *testing.T, what string, condition func() bool) {
 
 func (p *process) get(t *testing.T, path string) (int, string) {
 	t.Helper()
-	response, err := http.Get(p.url + path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return read(t, response)
+	return p.ask(t, http.MethodGet, path)
 }
 
 func (p *process) post(t *testing.T, path string) (int, string) {
 	t.Helper()
-	response, err := http.Post(p.url+path, "", nil)
+	return p.ask(t, http.MethodPost, path)
+}
+
+func (p *process) ask(t *testing.T, method, path string) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, p.url+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return read(t, response)
-}
-
-func read(t *testing.T, response *http.Response) (int, string) {
-	t.Helper()
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
