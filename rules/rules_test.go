@@ -8,7 +8,6 @@ import (
 
 	"github.com/holdfastd/holdfast"
 	"github.com/holdfastd/holdfast/rules"
-	"github.com/holdfastd/holdfast/rules/pack"
 )
 
 func compile(t *testing.T, yaml string) *rules.Set {
@@ -166,25 +165,6 @@ func TestMissingAndEmptyPathsAreNamed(t *testing.T) {
 	for _, path := range []string{"testdata/nowhere", t.TempDir()} {
 		if _, err := rules.ReadFiles(path); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", path, err)
-		}
-	}
-}
-
-func TestThePackIsSound(t *testing.T) {
-	sources, err := pack.Sources()
-	if err != nil {
-		t.Fatal(err)
-	}
-	set, err := rules.Compile(sources, rules.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(set.Warnings) > 0 {
-		t.Errorf("the pack has warnings:\n%v", set.Warnings)
-	}
-	for _, r := range set.Rules {
-		if r.Description == "" || len(r.Tags) == 0 || len(r.FalsePositives) == 0 || len(r.Respond) == 0 {
-			t.Errorf("%s lacks a description, tags, false positives or a response", r.ID)
 		}
 	}
 }
