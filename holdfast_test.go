@@ -105,7 +105,7 @@ func TestLevelsAreOrderedAndNamed(t *testing.T) {
 	if l, err := holdfast.ParseLevel("grave"); err == nil {
 		t.Errorf("grave is accepted as %v", l)
 	}
-	if !(holdfast.Critical > holdfast.High && holdfast.High > holdfast.Medium) {
+	if holdfast.Critical <= holdfast.High || holdfast.High <= holdfast.Medium {
 		t.Error("the graver level is not the greater one")
 	}
 }

@@ -27,8 +27,9 @@ type Config struct {
 	// Directory is where an owner's contacts come from. Required for SMS.
 	Directory *Directory
 
-	// ServiceName is the service's name as its users know it, at most 30
-	// characters. Every SMS begins with it. Required for SMS.
+	// ServiceName is the service's name as its users know it, at most 20
+	// characters of the GSM-7 alphabet. Every SMS begins with it. Required for
+	// SMS.
 	ServiceName string
 
 	Notify  Notify

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 )
 
 // longestCall bounds the timeout of a request that a job makes: a job has 10s.
@@ -165,14 +164,4 @@ func sender(text string) error {
 		return nil
 	}
 	return errors.New("must be a number such as +15550100, a short code, or a name of up to 11 characters")
-}
-
-// serviceName checks what every SMS begins with: it has to leave room for the
-// message.
-func serviceName(text string) error {
-	const longest = 30
-	if utf8.RuneCountInString(text) > longest || strings.ContainsFunc(text, unicode.IsControl) || strings.TrimSpace(text) != text {
-		return errors.New("must be at most 30 characters on one line, without spaces around them")
-	}
-	return nil
 }

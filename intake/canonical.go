@@ -67,7 +67,7 @@ func (r *reader) event(e *holdfast.Event) (at string, err error) {
 	switch _, err := r.json.ReadToken(); {
 	case err == nil:
 		return "", &Error{Reason: InvalidJSON, Offset: r.json.InputOffset(), problem: "is followed by something"}
-	case err != io.EOF:
+	case !errors.Is(err, io.EOF):
 		return "", r.syntax(err)
 	}
 	return at, nil
@@ -262,8 +262,7 @@ func (r *reader) wrongType(field, want string) *Error {
 func (r *reader) syntax(err error) *Error {
 	e := &Error{Reason: InvalidJSON, Offset: r.json.InputOffset(), problem: "is not JSON"}
 	exact := false
-	var syntactic *jsontext.SyntacticError
-	if errors.As(err, &syntactic) {
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		e.Offset = syntactic.ByteOffset
 		e.Field, exact = knownField(string(syntactic.JSONPointer))
 	}

@@ -172,6 +172,15 @@ func TestCountryNames(t *testing.T) {
 	}
 }
 
+func TestServiceNamesThatFitAnSMS(t *testing.T) {
+	// As long as the configuration lets them be.
+	for _, name := range []string{strings.Repeat("M", 20), strings.Repeat("€", 10), "Grüße"} {
+		if _, err := NewTemplates(TemplateOptions{Service: name}); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 func TestServiceNamesThatDoNotFitAnSMS(t *testing.T) {
 	for name, want := range map[string]string{
 		strings.Repeat("M", 21): "21 characters",

@@ -120,7 +120,7 @@ func (s *Store) alerts(ctx context.Context, where string, args ...any) ([]Stored
 		}
 		a.Stored = fromNanos(stored)
 		a.Occurrences.Alert = a.ID
-		a.Occurrences.Last.Partition = int32(lastPartition) //nolint:gosec // was an int32 when it was stored
+		a.Occurrences.Last.Partition = int32(lastPartition)
 		a.Occurrences.Last.Time = holdfast.Instant(lastTime)
 		a.Actions = []StoredAction{}
 		alerts = append(alerts, a)

@@ -264,10 +264,10 @@ func execute(t *testing.T, s *Store, query string, args ...any) int64 {
 	return n
 }
 
-func count(t *testing.T, s *Store, from string, args ...any) int {
+func count(t *testing.T, s *Store, from string) int {
 	t.Helper()
 	n := 0
-	err := s.db.query(t.Context(), func(scan scan) error { return scan(&n) }, "SELECT COUNT(*) FROM "+from, args...)
+	err := s.db.query(t.Context(), func(scan scan) error { return scan(&n) }, "SELECT COUNT(*) FROM "+from)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func TestRiverIsTerse(t *testing.T) {
 			log.Info("job done")
 			log.With("queue", "q").Error("fetching failed")
 			log.WithGroup("g").Warn("slow")
-			time.Sleep(time.Second) // of the bubble's clock
+			time.Sleep(time.Second) //nolint:forbidigo // passes at once in the bubble
 		}
 		if n := strings.Count(out.String(), "fetching failed"); n != 2 {
 			t.Errorf("said %d times in 100 seconds, want 2", n)

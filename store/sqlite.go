@@ -10,12 +10,12 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
-	"modernc.org/sqlite" // also the database/sql driver
-	sqlite3 "modernc.org/sqlite/lib"
+	_ "modernc.org/sqlite" // the database/sql driver
 )
 
 // sqliteDatabase is a file that belongs to one process. SQLite has one writer
@@ -42,11 +42,11 @@ func openSQLite(opts Options, w *worker) (*sqliteDatabase, error) {
 	d := &sqliteDatabase{path: path, bell: make(bell, 1), log: opts.Logger.With("component", "store")}
 	// FULL, because what Write acknowledged must outlive a power failure: the
 	// caller commits its Kafka offsets on the strength of it.
-	if d.writer, err = openSQLiteFile(path, "journal_mode(WAL)", "synchronous(FULL)"); err != nil {
+	if d.writer, err = openSQLiteFile(path, sqliteBusy, "synchronous(FULL)"); err != nil {
 		return nil, err
 	}
 	d.writer.SetMaxOpenConns(1)
-	if d.readers, err = openSQLiteFile(path, "query_only(1)"); err != nil {
+	if d.readers, err = openSQLiteFile(path, sqliteBusy, "query_only(1)"); err != nil {
 		d.close()
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func sqlitePath(address string) (string, error) {
 // createPrivate makes the file if it isn't there: it will hold messages to
 // people, which are no business of the machine's other users.
 func createPrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) //nolint:gosec // the operator's own path
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
@@ -87,10 +87,17 @@ func createPrivate(path string) error {
 	return f.Close()
 }
 
-func openSQLiteFile(path string, pragmas ...string) (*sql.DB, error) {
+const (
+	sqliteBusy      = 5 * time.Second // how long a statement waits for other connections
+	sqliteMigrating = time.Minute     // how long to wait for another process's migration
+	sqliteWorking   = time.Second     // how long to wait for another process to let go of the queue
+)
+
+// openSQLiteFile opens a file whose statements wait for a lock up to patience.
+func openSQLiteFile(path string, patience time.Duration, pragmas ...string) (*sql.DB, error) {
 	params := url.Values{
 		"_txlock": {"immediate"}, // a transaction that reads first must not fail to write later
-		"_pragma": append([]string{"busy_timeout(5000)"}, pragmas...),
+		"_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds())}, pragmas...),
 	}
 	return sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+params.Encode())
 }
@@ -100,18 +107,29 @@ func (d *sqliteDatabase) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// One immediate transaction for all of it: a second process waits, then
-	// finds nothing left to do.
-	return d.writeTx(ctx, func(tx *sql.Tx) error {
-		if _, err := migrator.MigrateTx(ctx, tx, rivermigrate.DirectionUp, nil); err != nil {
-			return err
-		}
-		return migrate(ctx, &sqliteTransaction{tx: tx})
-	})
+	// A second process waits, then finds nothing left to do.
+	release, err := lockSQLite(ctx, d.path+".migration.lock", sqliteMigrating)
+	if err != nil {
+		return err
+	}
+	defer release()
+	// The file keeps its mode. Of two connections that switch it at once, SQLite
+	// refuses one on the spot, whatever its busy_timeout: both hold a read lock
+	// and want to write.
+	if _, err := d.writer.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
+		return fmt.Errorf("switch to WAL: %w", err)
+	}
+	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return err
+	}
+	return d.write(ctx, func(t transaction) error { return migrate(ctx, t) })
 }
 
 func (d *sqliteDatabase) start(ctx context.Context) error {
-	release, err := ownSQLite(ctx, d.path+".lock")
+	release, err := lockSQLite(ctx, d.path+".lock", sqliteWorking)
+	if errors.Is(err, errLocked) {
+		return errors.New("another process works this database, and SQLite serves one: stop it, or use PostgreSQL for replicas")
+	}
 	if err != nil {
 		return err
 	}
@@ -120,32 +138,6 @@ func (d *sqliteDatabase) start(ctx context.Context) error {
 		return err
 	}
 	return d.client.Start(context.WithoutCancel(ctx))
-}
-
-// ownSQLite takes the right to work the queue, which the system takes back when
-// the process ends in whatever way. It is a lock on an SQLite file of its own,
-// because that is the one kind of lock that works wherever SQLite does.
-func ownSQLite(ctx context.Context, path string) (release func(), err error) {
-	if err := createPrivate(path); err != nil {
-		return nil, err
-	}
-	db, err := openSQLiteFile(path, "busy_timeout(1000)")
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(1)
-	conn, err := db.Conn(ctx)
-	if err == nil {
-		_, err = conn.ExecContext(ctx, "BEGIN EXCLUSIVE")
-	}
-	if err != nil {
-		_ = db.Close()
-		if busy := (*sqlite.Error)(nil); errors.As(err, &busy) && busy.Code()&0xff == sqlite3.SQLITE_BUSY {
-			return nil, errors.New("another process works this database, and SQLite serves one: stop it, or use PostgreSQL for replicas")
-		}
-		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
-	return func() { _, _ = conn.Close(), db.Close() }, nil
 }
 
 // takeOver clears away what the process before left if it was killed: being the
@@ -190,27 +182,22 @@ func (d *sqliteDatabase) query(ctx context.Context, each func(scan) error, query
 }
 
 func (d *sqliteDatabase) write(ctx context.Context, fn func(transaction) error) error {
-	t := sqliteTransaction{client: d.client}
-	err := d.writeTx(ctx, func(tx *sql.Tx) error {
-		t.tx = tx
-		return fn(&t)
-	})
-	if err == nil && t.enqueued {
-		d.bell.ring()
-	}
-	return err
-}
-
-func (d *sqliteDatabase) writeTx(ctx context.Context, fn func(*sql.Tx) error) error {
 	tx, err := d.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // a no-op after Commit
-	if err := fn(tx); err != nil {
+	t := sqliteTransaction{tx: tx, client: d.client}
+	if err := fn(&t); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	if t.enqueued {
+		d.bell.ring()
+	}
+	return nil
 }
 
 type sqliteTransaction struct {
@@ -224,7 +211,7 @@ func (t *sqliteTransaction) query(ctx context.Context, each func(scan) error, qu
 }
 
 func (t *sqliteTransaction) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	result, err := t.tx.ExecContext(ctx, query, args...)
+	result, err := t.tx.ExecContext(ctx, query, args...) //nolint:gosec // statements are this package's own; what comes from outside is in args
 	if err != nil {
 		return 0, err
 	}

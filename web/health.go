@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -65,5 +64,5 @@ func metricsHandler(g prometheus.Gatherer, log *slog.Logger) http.Handler {
 func writeText(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	fmt.Fprintln(w, strings.TrimRight(text, "\n"))
+	w.Write([]byte(strings.TrimRight(text, "\n") + "\n"))
 }

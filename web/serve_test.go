@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"io"
 	"log/slog"
 	"math/big"
@@ -44,7 +45,7 @@ func start(t *testing.T, o web.ServeOptions) (address string, stop func() error)
 		}
 		return result
 	}
-	t.Cleanup(func() { stop() })
+	t.Cleanup(func() { _ = stop() }) // whoever cares how it ended has called it
 	return l.Addr().String(), stop
 }
 
@@ -60,7 +61,7 @@ func TestStreamsEndWhenTheServerDoes(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Errorf("Serve = %v", err)
 	}
-	if html, err := stream.event(); err != io.EOF {
+	if html, err := stream.event(); !errors.Is(err, io.EOF) {
 		t.Errorf("the stream ended with %q, %v", html, err)
 	}
 	// Not cut off after the time of grace, but ended by itself.

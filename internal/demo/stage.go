@@ -103,8 +103,8 @@ func NewStage(opts StageOptions) (*Stage, error) {
 	}
 	s := &Stage{
 		opts:    opts,
-		choices: rand.New(rand.NewPCG(opts.Seed, 1)),
-		ids:     rand.New(rand.NewPCG(opts.Seed, 2)),
+		choices: rand.New(rand.NewPCG(opts.Seed, 1)), //nolint:gosec // a seed is to make the same stage again
+		ids:     rand.New(rand.NewPCG(opts.Seed, 2)), //nolint:gosec // likewise
 		live:    map[string]holdfast.Event{},
 		endings: make(chan ending, 64),
 	}

@@ -191,7 +191,7 @@ func TestStagePassesTimeItWasHeldUp(t *testing.T) {
 		calls, after := 0, 0
 		err = stage.Run(ctx, func(_ context.Context, events []demo.Event) error {
 			if calls++; calls == 100 {
-				time.Sleep(time.Hour) // of the bubble
+				time.Sleep(time.Hour) //nolint:forbidigo // passes at once in the bubble
 			} else if calls > 100 {
 				after += len(events)
 			}
