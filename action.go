@@ -54,6 +54,7 @@ type Action struct {
 	Kind     Kind    `json:"kind"`
 	Channel  Channel `json:"channel,omitempty"`  // notify_owner
 	Template string  `json:"template,omitempty"` // notify_owner
+	Ending   bool    `json:"ending,omitempty"`   // notify_owner: a termination was planned beside it
 	Team     string  `json:"team,omitempty"`     // notify_team
 	Scope    string  `json:"scope,omitempty"`    // terminate_sessions
 	Wipe     bool    `json:"wipe,omitempty"`     // terminate_sessions

@@ -1,11 +1,14 @@
 package config
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Engine says how the detector reads time and how much it keeps.
 type Engine struct {
 	// Lateness is how far the watermark stays behind the newest event time of
-	// a partition. Defaults to 5s.
+	// a partition. At least 1ms. Defaults to 5s.
 	Lateness time.Duration
 
 	// MaxLateness is how long a group's entries are kept past their window for
@@ -13,7 +16,7 @@ type Engine struct {
 	MaxLateness time.Duration
 
 	// TrustAfter is how long after its first accepted login a device becomes
-	// known. Defaults to 24h.
+	// known. At least 1ms. Defaults to 24h.
 	TrustAfter time.Duration
 
 	// MaxEntries bounds the entries of one group of one rule; the first to
@@ -31,8 +34,12 @@ func defaultEngine() Engine {
 }
 
 func (e *Engine) read(s *section) {
-	s.duration("lateness", &e.Lateness, 0)
+	const least = time.Millisecond // to the detector, none at all stands for the default
+	s.duration("lateness", &e.Lateness, least)
 	s.duration("max_lateness", &e.MaxLateness, e.Lateness)
-	s.duration("trust_after", &e.TrustAfter, 0)
+	if e.MaxLateness < e.Lateness && !s.has("max_lateness") {
+		s.exclude(fmt.Sprintf("is longer than `max_lateness`, which is %v if it isn't set", e.MaxLateness), "lateness")
+	}
+	s.duration("trust_after", &e.TrustAfter, least)
 	s.number("max_entries", &e.MaxEntries, 1, 1_000_000)
 }

@@ -22,6 +22,7 @@ var Environment = []Variable{
 	{"HOLDFAST_TWILIO_API_KEY_SECRET", "notify.sms.api_key_secret", "secret of the Twilio API key"},
 	{"HOLDFAST_SESSIONS_SECRET", "respond.sessions.secret", "key that signs session commands, whsec_…"},
 	{"HOLDFAST_WEB_LISTEN", "web.listen", "address of the web server, host:port"},
+	{"HOLDFAST_WEB_TOKEN", "web.token", "bearer token by which the service reports that an owner has seen a message"},
 	{"HOLDFAST_LOG_LEVEL", "log.level", "debug, info, warn or error"},
 	{"HOLDFAST_LOG_FORMAT", "log.format", "auto, text or json"},
 }

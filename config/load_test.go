@@ -31,7 +31,7 @@ func TestEverySetting(t *testing.T) {
 			SASL:            &SASL{Mechanism: "SCRAM-SHA-512", Username: "holdfast", Password: NewSecret("s3cret without a prefix")},
 		},
 		Rules:        []string{"testdata/full.yaml", "testdata/secrets"},
-		Engine:       Engine{MaxLateness: (9*24 + 3) * time.Hour, TrustAfter: 72 * time.Hour, MaxEntries: 5},
+		Engine:       Engine{Lateness: time.Millisecond, MaxLateness: (9*24 + 3) * time.Hour, TrustAfter: 72 * time.Hour, MaxEntries: 5},
 		Store:        Store{URL: NewSecret("postgres://holdfast:hunter2@db.internal/holdfast")},
 		MaxActionAge: 90 * time.Minute,
 		Directory: &Directory{
@@ -54,7 +54,7 @@ func TestEverySetting(t *testing.T) {
 			MaxPerDay: 3,
 		},
 		Respond: Respond{Sessions: &Webhook{URL: "http://accounts.internal/end", Secret: NewSecret(key)}},
-		Web:     Web{Listen: ":9480", ConfigFile: "testdata/full.yaml", Console: true},
+		Web:     Web{Listen: ":9480", ConfigFile: "testdata/full.yaml", Console: true, Token: NewSecret("a-token")},
 		Pprof:   Pprof{Listen: "localhost:6060"},
 		Log:     Log{Level: slog.LevelDebug, Format: LogJSON},
 	}
@@ -116,6 +116,7 @@ notify:
     from: Service
 respond:
   sessions: {url: "https://accounts.internal", secret_file: none}
+web: {token_file: none}
 `)
 	env := map[string]string{
 		"HOLDFAST_KAFKA_BROKERS":         "a:1, b:2",
@@ -129,6 +130,7 @@ respond:
 		"HOLDFAST_TWILIO_API_KEY_SECRET": "key",
 		"HOLDFAST_SESSIONS_SECRET":       key,
 		"HOLDFAST_WEB_LISTEN":            "127.0.0.1:1",
+		"HOLDFAST_WEB_TOKEN":             "web",
 		"HOLDFAST_LOG_LEVEL":             "error",
 		"HOLDFAST_LOG_FORMAT":            "text",
 	}
@@ -148,6 +150,7 @@ respond:
 		"HOLDFAST_TWILIO_API_KEY_SECRET": c.Notify.SMS.APIKeySecret.Reveal(),
 		"HOLDFAST_SESSIONS_SECRET":       c.Respond.Sessions.Secret.Reveal(),
 		"HOLDFAST_WEB_LISTEN":            c.Web.Listen,
+		"HOLDFAST_WEB_TOKEN":             c.Web.Token.Reveal(),
 		"HOLDFAST_LOG_LEVEL":             strings.ToLower(c.Log.Level.String()),
 		"HOLDFAST_LOG_FORMAT":            c.Log.Format,
 	}
@@ -222,6 +225,25 @@ func TestConsoleBehindAuthentication(t *testing.T) {
 		path := written(t, "kafka: {brokers: [localhost:9092], topic: t}\nweb: {"+test.web+"}\n")
 		if _, err := Load(path, environment(nil)); (err == nil) != test.allow {
 			t.Errorf("web: {%s}: got error %v, want allowed = %v", test.web, err, test.allow)
+		}
+	}
+}
+
+func TestTokenOrUsers(t *testing.T) {
+	for users, allow := range map[string]bool{
+		"basic_auth_users: {ops: hash}": false,
+		"basic_auth_users: {}":          true,
+		"tls_server_config: {}":         true,
+		"basic_auth_users: [":           true, // the toolkit says what is wrong
+	} {
+		users = written(t, users)
+		path := written(t, "kafka: {brokers: [localhost:9092], topic: t}\nweb: {config_file: "+users+"}\n")
+		if _, err := Load(path, environment(nil)); err != nil {
+			t.Errorf("without a token: %v", err)
+		}
+		_, err := Load(path, environment(map[string]string{"HOLDFAST_WEB_TOKEN": "s3cret"}))
+		if (err == nil) != allow {
+			t.Errorf("with a token: got error %v, want allowed = %v", err, allow)
 		}
 	}
 }

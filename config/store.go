@@ -59,8 +59,11 @@ var errStoreURL = errors.New("must be sqlite:FILE or postgres://USER:PASSWORD@HO
 // storeURL checks a store's URL. Its errors never quote it.
 func storeURL(text string) error {
 	if path, ok := strings.CutPrefix(text, sqliteScheme); ok {
-		if path == "" || path == ":memory:" || strings.Contains(path, "?") {
+		switch {
+		case path == "" || path == ":memory:" || strings.Contains(path, "?"):
 			return errStoreURL
+		case strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///"):
+			return errors.New("names a host, which a file doesn't have; write sqlite:FILE, or sqlite:///FILE with the whole path")
 		}
 		return nil
 	}

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/url"
 	"strconv"
+
+	"gopkg.in/yaml.v3"
 )
 
 // Web says where people and monitors find Holdfast.
@@ -20,6 +22,13 @@ type Web struct {
 	// Console serves the pages on which alerts and messages are read. Without a
 	// ConfigFile, only where Listen is a loopback address. Defaults to false.
 	Console bool
+
+	// Token is what the service's own backend reports with, as a bearer token,
+	// that an owner has seen a message: token_file. With it the console reports
+	// nothing by itself. It excludes users in ConfigFile, for a request can
+	// carry one of both. Defaults to none: there is nowhere to report to,
+	// except with Console.
+	Token Secret
 }
 
 // Pprof says where profiles are had.
@@ -32,9 +41,29 @@ func (w *Web) read(s *section) {
 	s.text("listen", &w.Listen, listenAddress)
 	s.path("config_file", &w.ConfigFile)
 	s.boolean("console", &w.Console)
+	s.secret("token", &w.Token, headerText)
+	if !w.Token.IsZero() && asksForUsers(w.ConfigFile) {
+		s.exclude("has basic_auth_users, and a request can't carry a user and the token; leave one of them out", "config_file")
+	}
 	if w.Console && !s.has("config_file") && !loopback(w.Listen) {
 		s.exclude("shows people's alerts, and `listen` is not a loopback address; protect it with `config_file`", "console")
 	}
+}
+
+// asksForUsers reports whether a file in the exporter toolkit's format turns on
+// basic authentication. What else is wrong with it is for the toolkit to say.
+func asksForUsers(path string) bool {
+	if path == "" {
+		return false
+	}
+	text, err := readBounded(path, largestFile)
+	if err != nil {
+		return false
+	}
+	var settings struct {
+		Users map[string]string `yaml:"basic_auth_users"`
+	}
+	return yaml.Unmarshal(text, &settings) == nil && len(settings.Users) > 0
 }
 
 func (p *Pprof) read(s *section) {

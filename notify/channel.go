@@ -42,11 +42,12 @@ const (
 	Unreachable   = "unreachable"    // the number is unknown to its network
 	Unauthorized  = "unauthorized"   // our credentials were refused
 	Unavailable   = "unavailable"    // no try got through
-	Unconfirmed   = "unconfirmed"    // the last try may or may not have got through
+	Unconfirmed   = "unconfirmed"    // a try may or may not have got through
 	Gone          = "gone"           // the app's endpoint wants no more messages
-	NotFound      = "not_found"      // the app's endpoint does not exist
 	Redirected    = "redirected"     // the app's endpoint points elsewhere
 	Rejected      = "rejected"       // refused for a reason of the other side's own
+
+	EndpointNotFound = "endpoint_not_found" // the app's endpoint does not exist
 )
 
 // Undeliverable is a message that no further try on the same channel would

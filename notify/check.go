@@ -20,18 +20,19 @@ const longestService = 20
 
 // Check finds what is wrong with the templates and the service's name: every
 // message must exist in every language, and fit into one SMS segment with the
-// widest time, with sessions being ended and with any country.
+// widest time, any country, and sessions that are to be ended.
 func (t *Templates) Check() error {
 	if err := checkService(t.service); err != nil {
 		return err
 	}
 	var errs []error
 	for _, locale := range locales {
-		alerts := extremes(locale)
+		shortest, longest := extremes(locale)
 		for _, name := range t.names {
-			for _, alert := range alerts {
-				errs = append(errs, t.check(name, locale, alert))
-			}
+			action := holdfast.Action{Template: name}
+			errs = append(errs, t.check(action, locale, shortest))
+			action.Ending = true
+			errs = append(errs, t.check(action, locale, longest))
 		}
 	}
 	return errors.Join(errs...)
@@ -50,28 +51,20 @@ func checkService(name string) error {
 	return nil
 }
 
-// extremes are alerts whose messages are as short and as long as they get: with
-// and without sessions being ended, with the longest name of a country and with
-// none.
-func extremes(locale language.Tag) []holdfast.Alert {
+// extremes are alerts whose messages are as short and as long as they get: from
+// no country, and from the one with the longest name.
+func extremes(locale language.Tag) (shortest, longest holdfast.Alert) {
 	widest := slices.MaxFunc(countries(locale), func(a, b string) int {
 		return cmp.Compare(len(country(a, locale)), len(country(b, locale)))
 	})
 	// No month, day or hour is wider in either layout.
 	when := holdfast.Instant(time.Date(2026, time.September, 28, 20, 28, 0, 0, time.UTC).UnixNano())
-	return []holdfast.Alert{
-		{Time: when},
-		{
-			Time:     when,
-			Country:  widest,
-			Sessions: holdfast.Sessions{Suspect: make([]holdfast.Session, 1)},
-			Respond:  []holdfast.Response{{Kind: holdfast.TerminateSessions, When: holdfast.Now}},
-		},
-	}
+	return holdfast.Alert{Time: when}, holdfast.Alert{Time: when, Country: widest}
 }
 
-func (t *Templates) check(name string, locale language.Tag, alert holdfast.Alert) error {
-	text, err := t.Render(name, alert, Contact{Locale: locale})
+func (t *Templates) check(action holdfast.Action, locale language.Tag, alert holdfast.Alert) error {
+	name := action.Template
+	text, err := t.Render(action, alert, Contact{Locale: locale})
 	if err != nil {
 		return err
 	}

@@ -166,7 +166,7 @@ func (e *Endpoint) read(body io.Reader, account string) (Contact, error) {
 		}
 	}
 	if len(unread) > 0 {
-		e.logger.Warn("fields of a contact can't be read and count as absent", "fields", unread)
+		e.logger.Warn("Fields of a contact can't be read and count as absent", "fields", unread)
 	}
 	if slices.Contains(unread, "phone_since") {
 		c.Phone = Phone{} // it may be the attacker's, set a moment ago

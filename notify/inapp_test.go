@@ -94,15 +94,30 @@ func TestInboxAloneIsEnough(t *testing.T) {
 }
 
 func TestAppThatRefuses(t *testing.T) {
-	for status, reason := range map[int]string{
-		400: Rejected, 401: Unauthorized, 403: Unauthorized, 404: NotFound, 410: Gone, 422: Rejected, 301: Redirected,
-		429: "", 500: "", 503: "",
+	for _, test := range []struct {
+		status    int
+		reason    string
+		permanent bool
+	}{
+		{301, Redirected, false},
+		{400, Rejected, false},
+		{401, Unauthorized, false},
+		{403, Unauthorized, false},
+		{404, EndpointNotFound, false},
+		{410, Gone, true},
+		{422, Rejected, false},
+		{429, Unavailable, false},
+		{500, Unavailable, false},
 	} {
-		channel := InApp{Inbox: &memoryInbox{}, Webhook: appWebhook(t, answering(status, ""))}
+		channel := InApp{Inbox: &memoryInbox{}, Webhook: appWebhook(t, answering(test.status, ""))}
 		_, err := channel.Deliver(t.Context(), inAppDelivery(takeover()))
 		e, undeliverable := errors.AsType[*Undeliverable](err)
-		if err == nil || undeliverable != (reason != "") || undeliverable && e.Reason != reason {
-			t.Errorf("%d: got %v", status, err)
+		reason := reasonOf(err)
+		if undeliverable {
+			reason = e.Reason
+		}
+		if err == nil || undeliverable != test.permanent || reason != test.reason {
+			t.Errorf("%d: got %v, reason %s", test.status, err, reason)
 		}
 	}
 }

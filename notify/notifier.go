@@ -44,7 +44,8 @@ type Options struct {
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 
-	// Logger says how each message ended, by alert id. Defaults to none.
+	// Logger says how each message ended, by alert id, and when a channel, the
+	// directory or the history fails and works again. Defaults to none.
 	Logger *slog.Logger
 
 	// Registerer takes the metrics. Defaults to none.
@@ -68,6 +69,13 @@ type Notifier struct {
 	now        func() time.Time
 	logger     *slog.Logger
 	deliveries *prometheus.CounterVec
+	outages    outages
+}
+
+// outages are of all that a message may have to wait for.
+type outages struct {
+	channels           map[holdfast.Channel]*webhook.Outage
+	directory, history *webhook.Outage
 }
 
 // The outcomes of holdfast_deliveries_total besides the job's state.
@@ -101,6 +109,14 @@ func New(opts Options) (*Notifier, error) {
 			Help: "Messages to owners, by channel and how a try ended.",
 		}, []string{"channel", "outcome"}),
 	}
+	n.outages = outages{
+		channels: map[holdfast.Channel]*webhook.Outage{
+			holdfast.InApp: webhook.NewOutage(n.logger, "In-app channel"),
+			holdfast.SMS:   webhook.NewOutage(n.logger, "SMS channel"),
+		},
+		directory: webhook.NewOutage(n.logger, "Directory of contacts"),
+		history:   webhook.NewOutage(n.logger, "Count of an owner's messages"),
+	}
 	if opts.SMS != nil {
 		n.channels[holdfast.SMS] = opts.SMS
 	}
@@ -125,7 +141,7 @@ func (n *Notifier) Work(ctx context.Context, job holdfast.Job) (holdfast.Outcome
 		return holdfast.Outcome{}, fmt.Errorf("notify: a job of kind %q by channel %q is not for the notifier", job.Action.Kind, channel)
 	}
 
-	outcome, err := n.deliver(ctx, logger, job)
+	outcome, err := n.deliver(ctx, job)
 	if err != nil {
 		logger = logger.With("error", err)
 		if !job.Ambiguous.IsZero() && !isAmbiguous(err) {
@@ -138,20 +154,20 @@ func (n *Notifier) Work(ctx context.Context, job holdfast.Job) (holdfast.Outcome
 		case job.Final:
 			outcome = holdfast.Outcome{State: holdfast.Failed, Reason: reasonOf(err)}
 		default:
-			logger.Warn("message to the owner is tried again")
+			logger.Debug("Message to the owner is tried again")
 			n.count(channel, retried)
 			return holdfast.Outcome{}, err
 		}
 	}
 	switch outcome.State {
 	case holdfast.Done:
-		logger.Info("message to the owner is delivered")
+		logger.Info("Message to the owner is delivered")
 		n.count(channel, delivered)
 	case holdfast.Skipped:
-		logger.Info("message to the owner is skipped", "reason", outcome.Reason)
+		logger.Info("Message to the owner is skipped", "reason", outcome.Reason)
 		n.count(channel, string(holdfast.Skipped))
 	case holdfast.Failed:
-		logger.Warn("message to the owner failed", "reason", outcome.Reason)
+		logger.Warn("Message to the owner failed", "reason", outcome.Reason)
 		n.count(channel, string(holdfast.Failed))
 		outcome.Then = n.next(job)
 	}
@@ -164,12 +180,12 @@ func (n *Notifier) count(channel holdfast.Channel, outcome string) {
 
 // deliver ends in an outcome that no further try would change, or in the error
 // of this try.
-func (n *Notifier) deliver(ctx context.Context, logger *slog.Logger, job holdfast.Job) (holdfast.Outcome, error) {
+func (n *Notifier) deliver(ctx context.Context, job holdfast.Job) (holdfast.Outcome, error) {
 	channel, configured := n.channels[job.Action.Channel]
 	if !configured {
 		return skipped(NoChannel), nil
 	}
-	owner, err := n.directory.Contact(ctx, job.Alert.Account)
+	owner, err := n.contact(ctx, job.Alert.Account)
 	switch {
 	case errors.Is(err, ErrNoContact) && job.Action.Channel == holdfast.InApp:
 		owner = Contact{Account: job.Alert.Account} // the app knows its own users, if not their language
@@ -185,10 +201,10 @@ func (n *Notifier) deliver(ctx context.Context, logger *slog.Logger, job holdfas
 			return skipped(reason), nil
 		}
 	}
-	if n.overLimit(ctx, logger, job) {
+	if n.overLimit(ctx, job) {
 		return skipped(DailyLimit), nil
 	}
-	text, err := n.templates.Render(job.Action.Template, job.Alert, owner)
+	text, err := n.templates.Render(job.Action, job.Alert, owner)
 	if err != nil {
 		return holdfast.Outcome{}, err
 	}
@@ -201,10 +217,23 @@ func (n *Notifier) deliver(ctx context.Context, logger *slog.Logger, job holdfas
 		Repeat:   !job.Ambiguous.IsZero(),
 		Since:    earliest(job),
 	})
+	if _, refused := errors.AsType[*Undeliverable](err); !refused { // it says nothing of the next message
+		n.outages.channels[job.Action.Channel].Tried(ctx, err)
+	}
 	if err != nil {
 		return holdfast.Outcome{}, err
 	}
 	return holdfast.Outcome{State: holdfast.Done, Reference: reference}, nil
+}
+
+func (n *Notifier) contact(ctx context.Context, account string) (Contact, error) {
+	c, err := n.directory.Contact(ctx, account)
+	failure := err
+	if errors.Is(err, ErrNoContact) { // an answer like any other
+		failure = nil
+	}
+	n.outages.directory.Tried(ctx, failure)
+	return c, err
 }
 
 func skipped(reason string) holdfast.Outcome {
@@ -213,17 +242,14 @@ func skipped(reason string) holdfast.Outcome {
 
 // overLimit reports whether the owner has had enough messages. Where nobody
 // knows, the message goes out: one too many does less harm than one too few.
-func (n *Notifier) overLimit(ctx context.Context, logger *slog.Logger, job holdfast.Job) bool {
+func (n *Notifier) overLimit(ctx context.Context, job holdfast.Job) bool {
 	if n.history == nil {
 		return false
 	}
 	since := n.now().Add(-24 * time.Hour)
 	had, err := n.history.Delivered(ctx, job.Alert.Account, job.Action.Channel, job.Alert.Level, since)
-	if err != nil {
-		logger.Warn("messages of the last day can't be counted: this one goes out", "error", err)
-		return false
-	}
-	return had >= n.maxPerDay
+	n.outages.history.Tried(ctx, err)
+	return err == nil && had >= n.maxPerDay
 }
 
 func (n *Notifier) message(job holdfast.Job, text Text) holdfast.Message {
@@ -257,15 +283,18 @@ func (n *Notifier) next(job holdfast.Job) []holdfast.Action {
 	if job.Action.Channel != holdfast.InApp || !sms || planned(job.Alert, holdfast.SMS) {
 		return nil
 	}
-	return []holdfast.Action{message(holdfast.SMS, job.Action.Template)}
+	return []holdfast.Action{message(holdfast.SMS, job.Action.Template, job.Action.Ending)}
 }
 
 // reasonOf is why the last try failed.
 func reasonOf(err error) string {
-	if errors.Is(err, errUnauthorized) {
+	answer, answered := errors.AsType[*webhook.Error](err)
+	switch {
+	case errors.Is(err, errUnauthorized):
 		return Unauthorized
-	}
-	if isAmbiguous(err) {
+	case answered && answer.Reason != webhook.Unavailable:
+		return answer.Reason
+	case isAmbiguous(err):
 		return Unconfirmed
 	}
 	return Unavailable

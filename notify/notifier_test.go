@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/internal/webhook"
 	"github.com/holdfastd/holdfast/notify/twiliotest"
 )
 
@@ -80,9 +81,9 @@ func newBench(t *testing.T, change func(*Options)) *bench {
 	return b
 }
 
-// job is the alert's action by a channel.
+// job is the alert's action by a channel, beside a termination.
 func job(alert holdfast.Alert, channel holdfast.Channel) holdfast.Job {
-	for i, action := range Plan(alert) {
+	for i, action := range Plan(alert, true) {
 		if action.Channel == channel {
 			return holdfast.Job{Alert: alert, Action: action, Ordinal: i, Attempt: 1, Stored: noon.Add(-time.Minute)}
 		}
@@ -106,7 +107,8 @@ func TestMessageGoesOutByTheJobsChannel(t *testing.T) {
 			t.Errorf("%s: %v delivered", channel, got)
 		}
 	}
-	text, _ := mustTemplates(t).Render("takeover", takeover(), Contact{Locale: language.German})
+	text, _ := mustTemplates(t).Render(
+		holdfast.Action{Template: "takeover", Ending: true}, takeover(), Contact{Locale: language.German})
 	message := holdfast.Message{
 		Alert: "takeover-1f", Account: "u_1842", Channel: holdfast.InApp, Level: holdfast.Critical,
 		Locale: "de", Title: text.Title, Body: text.Body, Created: noon,
@@ -133,7 +135,7 @@ func TestMetricsStartAtZero(t *testing.T) {
 
 func TestHowAMessageFails(t *testing.T) {
 	errDown := errors.New("down")
-	sms := []holdfast.Action{{Kind: holdfast.NotifyOwner, Channel: holdfast.SMS, Template: "takeover"}}
+	sms := []holdfast.Action{{Kind: holdfast.NotifyOwner, Channel: holdfast.SMS, Template: "takeover", Ending: true}}
 	medium := with(takeover(), func(a *holdfast.Alert) { a.Level = holdfast.Medium })
 	for _, test := range []struct {
 		name  string
@@ -143,6 +145,11 @@ func TestHowAMessageFails(t *testing.T) {
 		want  holdfast.Outcome // the zero Outcome: another try
 	}{
 		{"down", job(medium, holdfast.InApp), errDown, false, holdfast.Outcome{}},
+		{"app is being deployed", job(medium, holdfast.InApp), &webhook.Error{Reason: webhook.EndpointNotFound}, false, holdfast.Outcome{}},
+		{
+			"app does not exist", job(takeover(), holdfast.InApp), &webhook.Error{Reason: webhook.EndpointNotFound}, true,
+			holdfast.Outcome{State: holdfast.Failed, Reason: EndpointNotFound},
+		},
 		{
 			"down for good", job(medium, holdfast.InApp), errDown, true,
 			holdfast.Outcome{State: holdfast.Failed, Reason: Unavailable, Then: sms},

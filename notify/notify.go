@@ -20,8 +20,9 @@ const Escalation = time.Minute
 // Plan says what the alert's owner is told: for each notify_owner response an
 // in-app message at once and, of a high alert, an SMS after [Escalation] unless
 // a message of the alert was seen by then; of a critical one, an SMS at once. A
-// rule on trial tells no one.
-func Plan(alert holdfast.Alert) []holdfast.Action {
+// rule on trial tells no one. ending says that a termination of the suspect
+// sessions is planned for the same alert: no message speaks of one otherwise.
+func Plan(alert holdfast.Alert, ending bool) []holdfast.Action {
 	if alert.Status == holdfast.Test {
 		return nil
 	}
@@ -30,9 +31,9 @@ func Plan(alert holdfast.Alert) []holdfast.Action {
 		if r.Kind != holdfast.NotifyOwner {
 			continue
 		}
-		actions = append(actions, message(holdfast.InApp, r.Template))
+		actions = append(actions, message(holdfast.InApp, r.Template, ending))
 		if alert.Level >= holdfast.High {
-			sms := message(holdfast.SMS, r.Template)
+			sms := message(holdfast.SMS, r.Template, ending)
 			if alert.Level == holdfast.High {
 				sms.Delay, sms.UnlessSeen = Escalation, true
 			}
@@ -42,13 +43,13 @@ func Plan(alert holdfast.Alert) []holdfast.Action {
 	return actions
 }
 
-func message(channel holdfast.Channel, template string) holdfast.Action {
-	return holdfast.Action{Kind: holdfast.NotifyOwner, Channel: channel, Template: template}
+func message(channel holdfast.Channel, template string, ending bool) holdfast.Action {
+	return holdfast.Action{Kind: holdfast.NotifyOwner, Channel: channel, Template: template, Ending: ending}
 }
 
 // planned reports whether the alert's own plan writes to its owner by channel.
 func planned(alert holdfast.Alert, channel holdfast.Channel) bool {
-	for _, a := range Plan(alert) {
+	for _, a := range Plan(alert, false) {
 		if a.Channel == channel {
 			return true
 		}

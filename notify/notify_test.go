@@ -30,9 +30,14 @@ func TestPlanFollowsTheLevel(t *testing.T) {
 		}, nil},
 		{"nothing", func(a *holdfast.Alert) { a.Respond = nil }, nil},
 	} {
-		got := Plan(with(takeover(), test.change))
-		if diff := cmp.Diff(test.want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		for _, ending := range []bool{false, true} {
+			for i := range test.want {
+				test.want[i].Ending = ending
+			}
+			got := Plan(with(takeover(), test.change), ending)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("%s, ending is %v (-want +got):\n%s", test.name, ending, diff)
+			}
 		}
 	}
 }

@@ -88,10 +88,11 @@ func NewTemplates(opts TemplateOptions) (*Templates, error) {
 // Names lists the templates that a rule's notify_owner may name, sorted.
 func (t *Templates) Names() []string { return slices.Clone(t.names) }
 
-// Render writes the message of an alert for its owner. A template that does not
-// exist is [Generic]. The place is left out of an SMS that would otherwise not
-// fit into one segment.
-func (t *Templates) Render(name string, alert holdfast.Alert, owner Contact) (Text, error) {
+// Render writes the message that an action tells an alert's owner. A template
+// that does not exist is [Generic]. The place is left out of an SMS that would
+// otherwise not fit into one segment.
+func (t *Templates) Render(action holdfast.Action, alert holdfast.Alert, owner Contact) (Text, error) {
+	name := action.Template
 	if !slices.Contains(t.names, name) {
 		name = Generic
 	}
@@ -99,7 +100,7 @@ func (t *Templates) Render(name string, alert holdfast.Alert, owner Contact) (Te
 	r := rendering{texts: t.texts[locale], name: name, facts: facts{
 		time:   alert.Time.Std(),
 		Place:  country(alert.Country, locale),
-		Ending: ending(alert),
+		Ending: action.Ending,
 		UTC:    owner.TimeZone == nil,
 	}}
 	if owner.TimeZone != nil {
@@ -124,14 +125,6 @@ func (t *Templates) locale(owner language.Tag) language.Tag {
 	return locales[i]
 }
 
-// ending reports whether the alert's sessions are being ended as the message is
-// written.
-func ending(alert holdfast.Alert) bool {
-	return len(alert.Sessions.Suspect) > 0 && slices.ContainsFunc(alert.Respond, func(r holdfast.Response) bool {
-		return r.Kind == holdfast.TerminateSessions && r.When == holdfast.Now
-	})
-}
-
 // facts are all that a template sees.
 type facts struct {
 	time time.Time
@@ -139,7 +132,7 @@ type facts struct {
 	When   string // the time, in the template's layout
 	UTC    bool   // the owner's time zone is unknown: the text says that it is UTC
 	Place  string // name of a country; "" if unknown
-	Ending bool   // the suspect sessions are being ended
+	Ending bool   // someone was asked to end the suspect sessions, and may yet fail
 }
 
 // rendering writes the parts of one message and keeps the first error.

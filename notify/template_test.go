@@ -23,14 +23,16 @@ func TestTextsReadAsWritten(t *testing.T) {
 		var b strings.Builder
 		for _, name := range templates.Names() {
 			for _, variant := range []struct {
-				name  string
-				alert holdfast.Alert
-				owner Contact
+				name   string
+				ending bool
+				alert  holdfast.Alert
+				owner  Contact
 			}{
-				{"place and time zone known, sessions are being ended", takeover(), Contact{Locale: locale, TimeZone: berlin}},
-				{"nothing known, no session is ended", bare, Contact{Locale: locale}},
+				{"place and time zone known, sessions are to be ended", true, takeover(), Contact{Locale: locale, TimeZone: berlin}},
+				{"nothing known, no session is ended", false, bare, Contact{Locale: locale}},
 			} {
-				text, err := templates.Render(name, variant.alert, variant.owner)
+				action := holdfast.Action{Template: name, Ending: variant.ending}
+				text, err := templates.Render(action, variant.alert, variant.owner)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -40,6 +42,9 @@ func TestTextsReadAsWritten(t *testing.T) {
 		golden(t, locale.String()+".golden", b.String())
 	}
 }
+
+// told is an action that tells of nothing else than its template.
+func told(template string) holdfast.Action { return holdfast.Action{Template: template} }
 
 func TestTemplateNames(t *testing.T) {
 	want := []string{"code_burst", "generic", "takeover", "voice_fallback", "wrong_codes"}
@@ -61,8 +66,11 @@ func TestEveryTextFitsOneSegmentFromEveryCountry(t *testing.T) {
 		for _, name := range templates.Names() {
 			for _, code := range codes {
 				alert := with(takeover(), func(a *holdfast.Alert) { a.Country = code })
-				if err := templates.check(name, locale, alert); err != nil {
-					t.Error(err)
+				for _, ending := range []bool{false, true} {
+					action := holdfast.Action{Template: name, Ending: ending}
+					if err := templates.check(action, locale, alert); err != nil {
+						t.Error(err)
+					}
 				}
 			}
 		}
@@ -71,7 +79,7 @@ func TestEveryTextFitsOneSegmentFromEveryCountry(t *testing.T) {
 
 func TestAccentsDoNotCostThePlace(t *testing.T) {
 	alert := with(takeover(), func(a *holdfast.Alert) { a.Country, a.Sessions = "CI", holdfast.Sessions{} })
-	text, err := mustTemplates(t).Render("takeover", alert, Contact{Locale: language.German})
+	text, err := mustTemplates(t).Render(told("takeover"), alert, Contact{Locale: language.German})
 	if err != nil || !strings.Contains(text.SMS, "(Cote d'Ivoire)") || !strings.Contains(text.Body, "Côte d’Ivoire") {
 		t.Errorf("got %+v, %v", text, err)
 	}
@@ -87,7 +95,7 @@ func TestOwnersLanguage(t *testing.T) {
 		"und":     language.English,
 		"zh-Hant": language.English,
 	} {
-		text, err := mustTemplates(t).Render("takeover", takeover(), Contact{Locale: language.MustParse(owner)})
+		text, err := mustTemplates(t).Render(told("takeover"), takeover(), Contact{Locale: language.MustParse(owner)})
 		if err != nil || text.Locale != want {
 			t.Errorf("%s: got %s, %v", owner, text.Locale, err)
 		}
@@ -96,45 +104,49 @@ func TestOwnersLanguage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text, _ := german.Render("takeover", takeover(), Contact{}); text.Locale != language.German {
+	if text, _ := german.Render(told("takeover"), takeover(), Contact{}); text.Locale != language.German {
 		t.Errorf("got %s", text.Locale)
 	}
 }
 
 func TestUnknownTemplateIsGeneric(t *testing.T) {
-	got, err := mustTemplates(t).Render("no_such", takeover(), Contact{})
+	got, err := mustTemplates(t).Render(told("no_such"), takeover(), Contact{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, _ := mustTemplates(t).Render(Generic, takeover(), Contact{})
+	want, _ := mustTemplates(t).Render(told(Generic), takeover(), Contact{})
 	if got != want {
 		t.Errorf("got %+v", got)
 	}
 }
 
-func TestEndingIsOnlyClaimedWhereItHappens(t *testing.T) {
-	respond := func(r holdfast.Response) func(*holdfast.Alert) {
-		return func(a *holdfast.Alert) { a.Respond = []holdfast.Response{r} }
+// That a rule wants sessions ended is no reason to say so: it takes a planned
+// termination, and even that may fail after the message has gone out.
+func TestEndingIsOnlyClaimedWhereItIsTried(t *testing.T) {
+	claims := map[language.Tag][]string{
+		language.English: {"trying to end", "trying to log it out"},
+		language.German:  {"versuchen wir", "versuchen, es abzumelden"},
 	}
-	for _, test := range []struct {
-		name   string
-		change func(*holdfast.Alert)
-		want   bool
-	}{
-		{"now", func(*holdfast.Alert) {}, true},
-		{"no suspects", func(a *holdfast.Alert) { a.Sessions.Suspect = nil }, false},
-		{"when the owner denies", respond(holdfast.Response{Kind: holdfast.TerminateSessions, When: holdfast.OwnerDenies}), false},
-		{"no termination", respond(holdfast.Response{Kind: holdfast.NotifyOwner}), false},
-	} {
-		text, err := mustTemplates(t).Render("takeover", with(takeover(), test.change), Contact{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := strings.Contains(text.Body, "we are ending"); got != test.want {
-			t.Errorf("%s: body says %q", test.name, text.Body)
-		}
-		if got := strings.Contains(text.SMS, "logging it out"); got != test.want {
-			t.Errorf("%s: SMS says %q", test.name, text.SMS)
+	for _, name := range mustTemplates(t).Names() {
+		for locale, words := range claims {
+			for _, ending := range []bool{false, true} {
+				action := holdfast.Action{Template: name, Ending: ending}
+				text, err := mustTemplates(t).Render(action, takeover(), Contact{Locale: locale})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := strings.Contains(text.Body, words[0]); got != ending {
+					t.Errorf("%s, ending is %v: body says %q", name, ending, text.Body)
+				}
+				if got := strings.Contains(text.SMS, words[1]); got != (ending && name == "takeover") {
+					t.Errorf("%s, ending is %v: SMS says %q", name, ending, text.SMS)
+				}
+				for _, word := range []string{"we are ending", "logging it out", "beenden wir", "melden es ab"} {
+					if strings.Contains(text.Body+text.SMS, word) {
+						t.Errorf("%s claims what may fail: %q", name, word)
+					}
+				}
+			}
 		}
 	}
 }
@@ -147,7 +159,7 @@ func TestNothingOfAnAttackersTextIsShown(t *testing.T) {
 	for _, country := range []string{evil, "ZZ", "XX", "UN", "US\n", "T1", "840", "USA", "A1", "../"} {
 		alert.Country = country
 		for _, name := range mustTemplates(t).Names() {
-			text, err := mustTemplates(t).Render(name, alert, Contact{})
+			text, err := mustTemplates(t).Render(told(name), alert, Contact{})
 			if err != nil {
 				t.Fatal(err)
 			}

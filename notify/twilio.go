@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/twilio/twilio-go/client"
@@ -41,11 +42,12 @@ type TwilioOptions struct {
 	// a client of its own with http.DefaultTransport.
 	Client *http.Client
 
-	// Timeout bounds one request. Defaults to 4 s: a delivery of two requests,
-	// to look for the message and to create it, stays within a job's 10 s.
+	// Timeout bounds one request. Where the context of a delivery has a
+	// deadline, looking for an earlier try's message leaves this much of it to
+	// create one. Defaults to 4 s, of a job's 10 s.
 	Timeout time.Duration
 
-	// Logger reports what an operator must mend. Defaults to none.
+	// Logger reports what an operator must mend, once. Defaults to none.
 	Logger *slog.Logger
 }
 
@@ -53,10 +55,11 @@ type TwilioOptions struct {
 // there is not idempotent: where an earlier try may have created it, the message
 // is looked for before it is created again. It is safe for concurrent use.
 type Twilio struct {
-	opts   TwilioOptions
-	base   *url.URL
-	client *http.Client
-	logger *slog.Logger
+	opts         TwilioOptions
+	base         *url.URL
+	client       *http.Client
+	logger       *slog.Logger
+	unauthorized atomic.Bool // our credentials were refused, and not accepted since
 }
 
 // NewTwilio makes a channel.
@@ -92,7 +95,7 @@ func (t *Twilio) Deliver(ctx context.Context, d Delivery) (string, error) {
 	if d.Repeat {
 		sid, err := t.find(ctx, d)
 		if err != nil || sid != "" {
-			return sid, t.explain(err, d)
+			return sid, t.explain(err)
 		}
 	}
 	params := (&twilio.CreateMessageParams{}).SetTo(d.To.Number()).SetBody(d.Message.Body)
@@ -104,10 +107,10 @@ func (t *Twilio) Deliver(ctx context.Context, d Delivery) (string, error) {
 	}
 	message, err := t.api(ctx).CreateMessage(params)
 	if err != nil {
-		return "", t.explain(creating(err), d)
+		return "", t.explain(creating(err))
 	}
 	sid, err := fate(message)
-	return sid, t.explain(err, d)
+	return sid, t.explain(err)
 }
 
 // api is Twilio's client for the length of a context.
@@ -143,14 +146,19 @@ func readable(err error) error {
 }
 
 // explain turns an error of Twilio's into one of a [Channel].
-func (t *Twilio) explain(err error, d Delivery) error {
+func (t *Twilio) explain(err error) error {
+	if err == nil {
+		t.unauthorized.Store(false)
+	}
 	refusal, ok := errors.AsType[*twilioRefusal](err)
 	if !ok {
 		return err
 	}
 	if refusal.unauthorized() {
-		t.logger.Error("twilio refuses our credentials: no text message goes out until they are mended",
-			"alert", d.Alert.ID, "status", refusal.status, "code", refusal.code)
+		if !t.unauthorized.Swap(true) {
+			t.logger.Error("Twilio refuses our credentials: no text message goes out until they are mended",
+				"status", refusal.status, "code", refusal.code)
+		}
 		return fmt.Errorf("%w: %w", errUnauthorized, err)
 	}
 	if reason := refusal.permanent(); reason != "" {
@@ -159,48 +167,61 @@ func (t *Twilio) explain(err error, d Delivery) error {
 	return err
 }
 
-const (
-	// clockSkew is how far Twilio's clock may be behind ours.
-	clockSkew = 2 * time.Minute
-	// An owner under attack may have been sent hundreds of codes by the same
-	// account; what is searched has its bounds all the same.
-	pageSize, longestSearch = 200, 5
-)
+// clockSkew is how far Twilio's clock may be behind ours.
+const clockSkew = 2 * time.Minute
+
+// searches are how many of the newest messages to a number are looked through,
+// one list after the other. The first does for all but an owner under attack,
+// whom the same account may have sent hundreds of codes; the second is the
+// longest that Twilio gives, and more would take longer than a job has.
+var searches = [...]int{200, 1000}
 
 // find looks for the message among those to the same number. It returns "" if
-// there is none that is on its way or arrived.
-//
-// The list is not filtered by its DateSent: a message that waits to be sent has
-// none. It comes newest first.
+// there is none that is on its way or arrived, and an error if it can't be sure.
 func (t *Twilio) find(ctx context.Context, d Delivery) (sid string, err error) {
-	since := d.Since.Add(-clockSkew)
-	params := (&twilio.ListMessageParams{}).SetTo(d.To.Number()).SetPageSize(pageSize)
-	var next url.Values
-	for range longestSearch {
-		list, err := t.api(ctx).PageMessage(params, next.Get("PageToken"), next.Get("Page"))
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-t.opts.Timeout))
+		defer cancel()
+	}
+	for _, size := range searches {
+		// The list is not filtered by its DateSent: a message that waits to be
+		// sent has none.
+		params := (&twilio.ListMessageParams{}).SetTo(d.To.Number()).SetPageSize(size)
+		list, err := t.api(ctx).PageMessage(params, "", "")
 		if err != nil {
 			return "", fmt.Errorf("looking for an earlier try's message: %w", readable(err))
 		}
-		older := false
-		for i := range list.Messages {
-			m := &list.Messages[i]
-			if created, err := time.Parse(time.RFC1123Z, text(m.DateCreated)); err == nil && created.Before(since) {
-				older = true
-				continue
-			}
-			// A trial account puts a text of its own in front.
-			if !strings.HasSuffix(text(m.Body), d.Message.Body) {
-				continue
-			}
-			if sid, err := fate(m); err == nil || isUndeliverable(err) {
-				return sid, err
-			}
-		}
-		if next = nextPage(list); older || next == nil {
-			break
+		if sid, all, err := among(list, d); sid != "" || all || err != nil {
+			return sid, err
 		}
 	}
-	return "", nil
+	return "", &Undeliverable{
+		Reason: Unconfirmed,
+		Err:    errors.New("too many messages went to the same number since to tell whether this one was among them"),
+	}
+}
+
+// among looks for the message in a list, which comes newest first. all reports
+// whether the list has every message since the first try.
+func among(list *twilio.ListMessageResponse, d Delivery) (sid string, all bool, err error) {
+	since := d.Since.Add(-clockSkew)
+	all = text(list.NextPageUri) == ""
+	for i := range list.Messages {
+		m := &list.Messages[i]
+		if created, err := time.Parse(time.RFC1123Z, text(m.DateCreated)); err == nil && created.Before(since) {
+			all = true
+			continue
+		}
+		// A trial account puts a text of its own in front.
+		if !strings.HasSuffix(text(m.Body), d.Message.Body) {
+			continue
+		}
+		if sid, err := fate(m); err == nil || isUndeliverable(err) {
+			return sid, all, err
+		}
+	}
+	return "", all, nil
 }
 
 // fate is a message's sid, or why it did not arrive.
@@ -220,15 +241,6 @@ func fate(m *twilio.ApiV2010Message) (sid string, err error) {
 func isUndeliverable(err error) bool {
 	e, ok := errors.AsType[*twilioRefusal](err)
 	return ok && e.permanent() != ""
-}
-
-// nextPage is the query of a list's next page, nil if there is none.
-func nextPage(list *twilio.ListMessageResponse) url.Values {
-	u, err := url.Parse(text(list.NextPageUri))
-	if err != nil || u.RawQuery == "" {
-		return nil
-	}
-	return u.Query()
 }
 
 func text(s *string) string {

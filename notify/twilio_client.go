@@ -35,9 +35,9 @@ func (c *twilioClient) SetOauth(client.OAuth) {}
 // OAuth is none.
 func (c *twilioClient) OAuth() client.OAuth { return nil }
 
-// longestReply bounds an answer, in bytes: a page of messages takes about 1.5 kB
-// a message.
-const longestReply = 1 << 20
+// longestReply bounds an answer, in bytes: a list takes about 1.5 kB a message,
+// and has up to 1000.
+const longestReply = 4 << 20
 
 // SendRequest makes a request of the library's and returns an answer of 2xx,
 // read whole. Other ends are a *twilioRefusal or a *twilioFailure.

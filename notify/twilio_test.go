@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -236,65 +235,29 @@ func TestNothingIsSentTwiceAfterAnUnclearEnd(t *testing.T) {
 	}
 }
 
-func TestLookingForAnEarlierMessage(t *testing.T) {
-	body := smsDelivery(t).Message.Body
-	for _, test := range []struct {
-		name    string
-		before  []twiliotest.Message
-		created bool // the message is created
-		reason  string
-	}{
-		{"nothing there", nil, true, ""},
-		{"waits to be sent", []twiliotest.Message{{Body: body}}, false, ""},
-		{"sent", []twiliotest.Message{{Body: body, Status: "sent", Sent: noon}}, false, ""},
-		{"delivered, with a trial account's text in front", []twiliotest.Message{
-			{Body: "Sent from your Twilio trial account - " + body, Status: "delivered"},
-		}, false, ""},
-		{"Twilio's clock is behind", []twiliotest.Message{{Body: body, Created: noon.Add(-time.Minute)}}, false, ""},
-		{"same text of an earlier alert", []twiliotest.Message{{Body: body, Created: noon.Add(-time.Hour)}}, true, ""},
-		{"another text", []twiliotest.Message{{Body: "123456 is your code"}}, true, ""},
-		{"another number", []twiliotest.Message{{Body: body, To: "+15550111"}}, true, ""},
-		{"lost on the way", []twiliotest.Message{{Body: body, Status: "undelivered", ErrorCode: 30003}}, true, ""},
-		{"lost, then sent again", []twiliotest.Message{
-			{Body: body}, {Body: body, Status: "failed", ErrorCode: 30003},
-		}, false, ""},
-		{"owner opted out", []twiliotest.Message{{Body: body, Status: "failed", ErrorCode: 21610}}, false, Unsubscribed},
-		{"number is dead", []twiliotest.Message{{Body: body, Status: "undelivered", ErrorCode: 30005}}, false, Unreachable},
-	} {
-		api, channel := twilioAPI(t, nil)
-		for _, m := range test.before {
-			if m.To == "" {
-				m.To = ownersNumber
-			}
-			api.Add(m)
-		}
-		_, err := channel.Deliver(t.Context(), repeated(t))
-		if created := len(api.Messages()) > len(test.before); created != test.created {
-			t.Errorf("%s: created is %v", test.name, created)
-		}
-		e, undeliverable := errors.AsType[*Undeliverable](err)
-		switch {
-		case test.reason == "" && err != nil:
-			t.Errorf("%s: %v", test.name, err)
-		case test.reason != "" && (!undeliverable || e.Reason != test.reason):
-			t.Errorf("%s: got %v", test.name, err)
-		}
-	}
-}
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestEarlierMessageIsFoundBehindAFloodOfCodes(t *testing.T) {
-	api, channel := twilioAPI(t, nil)
-	api.Add(twiliotest.Message{To: ownersNumber, Body: "an old one", Created: noon.Add(-time.Hour)})
-	api.Add(twiliotest.Message{To: ownersNumber, Body: smsDelivery(t).Message.Body})
-	for range 2 * pageSize {
-		api.Add(twiliotest.Message{To: ownersNumber, Body: "Your code"})
+func TestRefusedCredentialsAreReportedOnce(t *testing.T) {
+	logger, logged := logbook()
+	api, channel := twilioAPI(t, func(o *TwilioOptions) { o.Logger = logger })
+	refused := func(times int) {
+		for range times {
+			api.Fail(twiliotest.Failure{Status: 401, Code: 20003})
+			if _, err := channel.Deliver(t.Context(), smsDelivery(t)); !errors.Is(err, errUnauthorized) {
+				t.Errorf("got %v", err)
+			}
+		}
 	}
-	before := len(api.Messages())
-	if sid, err := channel.Deliver(t.Context(), repeated(t)); err != nil || sid != api.Messages()[1].SID {
-		t.Errorf("got %q, %v", sid, err)
+	refused(5)
+	if n := loud(logged.String()); n != 1 {
+		t.Errorf("%d lines: %s", n, logged)
 	}
-	if len(api.Messages()) != before || api.Requests() != 3 {
-		t.Errorf("%d messages, %d requests", len(api.Messages()), api.Requests())
+	if _, err := channel.Deliver(t.Context(), smsDelivery(t)); err != nil { // mended
+		t.Fatal(err)
+	}
+	refused(5)
+	if n := loud(logged.String()); n != 2 {
+		t.Errorf("%d lines: %s", n, logged)
 	}
 }
 
@@ -307,31 +270,6 @@ func TestUnreadableAnswerIsNotQuoted(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	keepsSecrets(t, fmt.Sprint(err))
-}
-
-func TestSearchThatFailsCreatesNothing(t *testing.T) {
-	for name, handler := range map[string]http.HandlerFunc{
-		"server error": answering(500, ownersNumber),
-		"not JSON":     answering(200, "<html>"+ownersNumber),
-		"wrong type":   answering(200, `{"page":"`+ownersNumber+`"}`),
-		"bad number":   answering(200, `{"page":4915550100123.5}`),
-		"no answer":    func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-	} {
-		var created atomic.Bool
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodPost {
-				created.Store(true)
-			}
-			handler(w, r)
-		}))
-		_, channel := twilioAPI(t, func(o *TwilioOptions) { o.BaseURL, o.Client = server.URL, server.Client() })
-		_, err := channel.Deliver(t.Context(), repeated(t))
-		if err == nil || fateOf(err) == permanent || created.Load() {
-			t.Errorf("%s: got %v, created is %v", name, err, created.Load())
-		}
-		keepsSecrets(t, fmt.Sprint(err))
-		server.Close()
-	}
 }
 
 func TestTwilioOptionsThatCannotWork(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,54 +57,6 @@ func with(a holdfast.Alert, change func(*holdfast.Alert)) holdfast.Alert {
 
 func responses(r ...holdfast.Response) func(*holdfast.Alert) {
 	return func(a *holdfast.Alert) { a.Respond = r }
-}
-
-func TestPlan(t *testing.T) {
-	end := holdfast.Action{Kind: holdfast.TerminateSessions, Scope: respond.Suspects, Wipe: true}
-	keep := end
-	keep.Wipe = false
-	terminate := holdfast.TerminateSessions
-	for _, test := range []struct {
-		name   string
-		change func(*holdfast.Alert)
-		want   []holdfast.Action
-	}{
-		{"now", func(*holdfast.Alert) {}, []holdfast.Action{end}},
-		{"scope left out", responses(holdfast.Response{Kind: terminate, When: holdfast.Now}), []holdfast.Action{keep}},
-		{"no suspects", func(a *holdfast.Alert) { a.Sessions.Suspect = nil }, nil},
-		{"all suspects protected", func(a *holdfast.Alert) { a.Sessions.Protected = a.Sessions.Suspect }, nil},
-		{"on trial", func(a *holdfast.Alert) { a.Status = holdfast.Test }, nil},
-		{"all others", responses(holdfast.Response{Kind: terminate, Scope: respond.AllOthers, When: holdfast.Now}), nil},
-		{"when the owner denies", responses(holdfast.Response{Kind: terminate, Scope: respond.Suspects, When: holdfast.OwnerDenies}), nil},
-		{"when a team approves", responses(holdfast.Response{Kind: terminate, Scope: respond.Suspects, When: holdfast.TeamApproves}), nil},
-		{"no moment", responses(holdfast.Response{Kind: terminate, Scope: respond.Suspects}), nil},
-		{"hold codes", responses(holdfast.Response{Kind: holdfast.HoldCodes, For: time.Hour}), nil},
-		{"nothing", responses(), nil},
-	} {
-		if diff := cmp.Diff(test.want, respond.Plan(with(takeover(), test.change))); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", test.name, diff)
-		}
-	}
-}
-
-func TestUnsupportedResponsesAreNamed(t *testing.T) {
-	got := respond.Unsupported([]holdfast.Response{
-		{Kind: holdfast.NotifyOwner},
-		{Kind: holdfast.TerminateSessions, Scope: respond.Suspects, When: holdfast.Now},
-		{Kind: holdfast.TerminateSessions, Scope: respond.Suspects, When: holdfast.OwnerDenies},
-		{Kind: holdfast.TerminateSessions, Scope: respond.AllOthers, When: holdfast.Now},
-		{Kind: holdfast.HoldCodes},
-		{Kind: holdfast.NotifyTeam},
-	})
-	want := []string{
-		"terminate_sessions with when: owner_denies is not carried out yet: no session is ended",
-		"terminate_sessions with scope: all_others is not carried out yet: no session is ended",
-		"hold_codes is not carried out yet: codes go out as before",
-		"notify_team is not carried out yet: no team is told",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
 }
 
 // bench is a terminator with all around it.
@@ -257,18 +210,30 @@ func TestProtectedSessionIsNeverAskedFor(t *testing.T) {
 
 func TestAnswers(t *testing.T) {
 	done := holdfast.Outcome{State: holdfast.Done}
+	var again holdfast.Outcome // another try
+	again2 := map[string]float64{"retried": 2}
 	incomplete := holdfast.Outcome{State: holdfast.Failed, Reason: respond.Incomplete}
 	for _, test := range []struct {
 		name    string
 		status  int
 		body    string
 		final   bool
-		want    holdfast.Outcome // the zero Outcome: another try
+		want    holdfast.Outcome
 		counted map[string]float64
 	}{
 		{"no content", 204, "", false, done, map[string]float64{"ended": 2}},
-		{"empty object", 200, "{}\n", false, done, map[string]float64{"ended": 2}},
-		{"other fields", 202, `{"ok":true}`, false, done, map[string]float64{"ended": 2}},
+		{"blank", 200, " \n", false, done, map[string]float64{"ended": 2}},
+		{"empty object", 200, "{}", false, again, again2},
+		{"other fields", 202, `{"ok":true}`, false, again, again2},
+		{"an error", 200, `{"error":"no such account"}`, false, again, again2},
+		{"a status", 200, `{"status":"failed"}`, false, again, again2},
+		{"null", 200, "null", false, again, again2},
+		{"null for a list", 200, `{"ended":null}`, false, again, again2},
+		{
+			"an error at last", 200, `{"error":"no such account"}`, true,
+			holdfast.Outcome{State: holdfast.Failed, Reason: respond.BadAnswer},
+			map[string]float64{"failed": 2},
+		},
 		{"all ended", 200, `{"ended":["s_evil","s_worse"]}`, false, done, map[string]float64{"ended": 2}},
 		{"one gone", 200, `{"ended":["s_evil"],"not_found":["s_worse"]}`, false, done, map[string]float64{"ended": 1, "not_found": 1}},
 		{
@@ -276,27 +241,38 @@ func TestAnswers(t *testing.T) {
 			holdfast.Outcome{State: holdfast.Done, Reason: respond.NotFound},
 			map[string]float64{"not_found": 2},
 		},
-		{"one left out", 200, `{"ended":["s_evil"]}`, false, incomplete, map[string]float64{"ended": 1, "failed": 1}},
-		{"none ended", 200, `{"ended":[]}`, false, incomplete, map[string]float64{"failed": 2}},
-		{"a proxy's page", 200, "<html>", false, holdfast.Outcome{}, map[string]float64{"retried": 2}},
+		{"one left out", 200, `{"ended":["s_evil"]}`, false, again, map[string]float64{"ended": 1, "retried": 1}},
+		{"one left out at last", 200, `{"ended":["s_evil"]}`, true, incomplete, map[string]float64{"ended": 1, "failed": 1}},
+		{"none ended", 200, `{"ended":[]}`, false, again, again2},
+		{"none ended at last", 200, `{"ended":[]}`, true, incomplete, map[string]float64{"failed": 2}},
+		{"a proxy's page", 200, "<html>", false, again, again2},
 		{
 			"a proxy's page at last", 200, "<html>", true,
 			holdfast.Outcome{State: holdfast.Failed, Reason: respond.BadAnswer},
 			map[string]float64{"failed": 2},
 		},
-		{"wrong type", 200, `{"ended":true}`, false, holdfast.Outcome{}, map[string]float64{"retried": 2}},
-		{"down", 503, "", false, holdfast.Outcome{}, map[string]float64{"retried": 2}},
-		{"too many", 429, "", false, holdfast.Outcome{}, map[string]float64{"retried": 2}},
+		{"wrong type", 200, `{"ended":true}`, false, again, again2},
+		{"down", 503, "", false, again, again2},
+		{"too many", 429, "", false, again, again2},
 		{
 			"down at last", 503, "", true,
 			holdfast.Outcome{State: holdfast.Failed, Reason: respond.Unavailable},
 			map[string]float64{"failed": 2},
 		},
+		{"an ingress without a backend", 404, "", false, again, again2},
 		{
-			"bad request", 400, "", false,
-			holdfast.Outcome{State: holdfast.Failed, Reason: webhook.Rejected},
+			"no such endpoint", 404, "", true,
+			holdfast.Outcome{State: holdfast.Failed, Reason: "endpoint_not_found"}, // not as "all gone"
 			map[string]float64{"failed": 2},
 		},
+		{"forbidden", 403, "", false, again, again2},
+		{
+			"forbidden at last", 403, "", true,
+			holdfast.Outcome{State: holdfast.Failed, Reason: webhook.Unauthorized},
+			map[string]float64{"failed": 2},
+		},
+		{"bad request", 400, "", false, again, again2},
+		{"redirect", 302, "", false, again, again2},
 		{
 			"gone", 410, "", false,
 			holdfast.Outcome{State: holdfast.Failed, Reason: webhook.Gone},
@@ -310,7 +286,7 @@ func TestAnswers(t *testing.T) {
 		if diff := cmp.Diff(test.want, outcome); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
-		if again := test.want.State == ""; again != (err != nil) {
+		if (test.want.State == again.State) != (err != nil) {
 			t.Errorf("%s: got %v", test.name, err)
 		}
 		b.sessions(t, test.name, test.counted)
@@ -335,6 +311,57 @@ func TestWithoutAnAdapterNothingIsEnded(t *testing.T) {
 		t.Errorf("%v\n%s", err, diff)
 	}
 	b.sessions(t, "no adapter", map[string]float64{"skipped": 2})
+}
+
+func TestSessionThatWasNotEndedIsAskedForAgain(t *testing.T) {
+	alive := []string{"s_evil", "s_worse"} // the service ends one at a time
+	b := newBench(backend(t, func(w http.ResponseWriter, r *http.Request) {
+		var body struct{ Data respond.Terminate }
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			t.Error(err)
+		}
+		answer := map[string][]string{"ended": {}, "not_found": {}}
+		for _, s := range body.Data.Sessions {
+			switch {
+			case !slices.Contains(alive, s.ID):
+				answer["not_found"] = append(answer["not_found"], s.ID)
+			case len(answer["ended"]) == 0:
+				answer["ended"] = append(answer["ended"], s.ID)
+				alive = slices.DeleteFunc(alive, func(id string) bool { return id == s.ID })
+			}
+		}
+		_ = json.NewEncoder(w).Encode(answer)
+	}))
+	if _, err := b.Work(t.Context(), job(takeover())); err == nil {
+		t.Error("the job ended with a session alive")
+	}
+	outcome, err := b.Work(t.Context(), job(takeover()))
+	if diff := cmp.Diff(holdfast.Outcome{State: holdfast.Done}, outcome); err != nil || diff != "" || len(alive) > 0 {
+		t.Errorf("%v, alive are %v\n%s", err, alive, diff)
+	}
+	b.sessions(t, "both", map[string]float64{"ended": 2, "retried": 1, "not_found": 1})
+}
+
+func TestOutageIsSaidOnceHoweverManyTriesFail(t *testing.T) {
+	status := http.StatusServiceUnavailable
+	b := newBench(backend(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+	for range 20 {
+		if _, err := b.Work(t.Context(), job(takeover())); err == nil {
+			t.Fatal("no error")
+		}
+	}
+	if n := strings.Count(b.logged.String(), "\n"); n != 1 || !strings.Contains(b.logged.String(), "Session adapter is interrupted") {
+		t.Errorf("%d lines: %s", n, b.logged.String())
+	}
+	status = http.StatusOK
+	for range 2 {
+		if _, err := b.Work(t.Context(), job(takeover())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := strings.Count(b.logged.String(), "Session adapter works again"); n != 1 {
+		t.Errorf("%d lines: %s", n, b.logged.String())
+	}
 }
 
 func TestRepeatsCarryTheSameID(t *testing.T) {
@@ -377,7 +404,9 @@ func (f failing) Terminate(context.Context, respond.Request) (respond.Result, er
 
 func TestLogsAndMetricsTellNobodyApart(t *testing.T) {
 	b := newBench(backend(t, answering(200, `{"ended":["s_evil","s_mine"]}`)))
-	if _, err := b.Work(t.Context(), job(takeover())); err != nil {
+	last := job(takeover())
+	last.Final = true
+	if _, err := b.Work(t.Context(), last); err != nil {
 		t.Fatal(err)
 	}
 	down := newBench(failing{errors.New("down")})

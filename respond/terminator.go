@@ -21,15 +21,16 @@ type Options struct {
 	// skipped, with the reason [NoAdapter].
 	Adapter Adapter
 
-	// Logger says how each termination ended, by alert id. Defaults to none.
+	// Logger says how each termination ended, by alert id, and when the
+	// adapter fails and works again. Defaults to none.
 	Logger *slog.Logger
 
 	// Registerer takes the metrics. Defaults to none.
 	Registerer prometheus.Registerer
 }
 
-// The reasons of an outcome, besides those of a webhook's refusal: a bounded
-// set, fit for a metric label.
+// The reasons of an outcome, besides those of a webhook's refusal, which has one
+// for an endpoint that does not exist: a bounded set, fit for a metric label.
 const (
 	NoAdapter   = "no_adapter"  // nothing is configured that could end a session
 	NoSessions  = "no_sessions" // no suspect session that may be ended
@@ -45,6 +46,7 @@ type Terminator struct {
 	adapter  Adapter
 	logger   *slog.Logger
 	sessions *prometheus.CounterVec
+	outage   *webhook.Outage
 }
 
 // The outcomes of holdfast_session_terminations_total.
@@ -66,6 +68,7 @@ func New(opts Options) *Terminator {
 			Help: "Suspect sessions, by how a try to end them ended.",
 		}, []string{"outcome"}),
 	}
+	t.outage = webhook.NewOutage(t.logger, "Session adapter")
 	for _, outcome := range []string{ended, notFound, skipped, failed, retried} {
 		t.sessions.WithLabelValues(outcome)
 	}
@@ -82,7 +85,7 @@ func (t *Terminator) Work(ctx context.Context, job holdfast.Job) (holdfast.Outco
 	logger := t.logger.With("alert", job.Alert.ID, "attempt", job.Attempt)
 	sessions := terminable(job.Alert)
 	if kept := len(job.Alert.Sessions.Suspect) - len(sessions); kept > 0 {
-		logger.Error("sessions are both suspect and protected, or have no id of their own: they stay", "sessions", kept)
+		logger.Error("Sessions are both suspect and protected, or have no id of their own: they stay", "sessions", kept)
 		t.count(skipped, kept)
 	}
 	if len(sessions) == 0 {
@@ -98,10 +101,13 @@ func (t *Terminator) Work(ctx context.Context, job holdfast.Job) (holdfast.Outco
 		Sessions: sessions,
 		Wipe:     job.Action.Wipe,
 	})
+	if _, refused := errors.AsType[*Refused](err); !refused {
+		t.outage.Tried(ctx, err)
+	}
 	if err != nil {
 		return t.failed(logger, job, len(sessions), err)
 	}
-	return t.done(logger, job, sessions, result), nil
+	return t.done(logger, job, sessions, result)
 }
 
 func (t *Terminator) count(outcome string, sessions int) {
@@ -112,29 +118,34 @@ func (t *Terminator) count(outcome string, sessions int) {
 func (t *Terminator) failed(logger *slog.Logger, job holdfast.Job, sessions int, err error) (holdfast.Outcome, error) {
 	refused, permanent := errors.AsType[*Refused](err)
 	if !permanent && !job.Final {
-		logger.Warn("sessions could not be ended: another try follows", "sessions", sessions, "error", err)
+		logger.Debug("Sessions could not be ended, another try follows", "sessions", sessions, "error", err)
 		t.count(retried, sessions)
 		return holdfast.Outcome{}, err
 	}
 	outcome := holdfast.Outcome{State: holdfast.Failed, Reason: Unavailable}
+	answer, answered := errors.AsType[*webhook.Error](err)
 	switch {
 	case permanent:
 		outcome.Reason = refused.Reason
+	case answered:
+		outcome.Reason = answer.Reason
 	case errors.Is(err, errBadAnswer):
 		outcome.Reason = BadAnswer
 	}
-	logger.Error("sessions could not be ended", "sessions", sessions, "reason", outcome.Reason, "error", err)
+	logger.Error("Sessions could not be ended", "sessions", sessions, "reason", outcome.Reason, "error", err)
 	t.count(failed, sessions)
 	return outcome, nil
 }
 
-// done judges a result: a session that it does not name may still be alive.
+// done judges a result: a session that it does not name may still be alive, and
+// is asked for again as long as there are tries, with the others; to end one
+// twice is harmless.
 func (t *Terminator) done(
 	logger *slog.Logger, job holdfast.Job, sessions []holdfast.Session, result Result,
-) holdfast.Outcome {
+) (holdfast.Outcome, error) {
 	for _, s := range job.Alert.Sessions.Protected {
 		if slices.Contains(result.Ended, s.ID) {
-			logger.Error("the service says that it ended a protected session, which it was asked to keep")
+			logger.Error("The service says that it ended a protected session, which it was asked to keep")
 		}
 	}
 	var over, gone, open int
@@ -150,15 +161,20 @@ func (t *Terminator) done(
 	}
 	t.count(ended, over)
 	t.count(notFound, gone)
-	t.count(failed, open)
+	logger = logger.With("ended", over, "not_found", gone)
 	switch {
+	case open > 0 && !job.Final:
+		logger.Debug("Some sessions were not ended, another try follows", "open", open)
+		t.count(retried, open)
+		return holdfast.Outcome{}, fmt.Errorf("the answer leaves out %d of %d sessions that were to be ended", open, len(sessions))
 	case open > 0:
-		logger.Error("some sessions were not ended", "ended", over, "not_found", gone, "failed", open)
-		return holdfast.Outcome{State: holdfast.Failed, Reason: Incomplete}
+		logger.Error("Some sessions were not ended", "open", open)
+		t.count(failed, open)
+		return holdfast.Outcome{State: holdfast.Failed, Reason: Incomplete}, nil
 	case over == 0:
-		logger.Info("the suspect sessions were gone already", "not_found", gone)
-		return holdfast.Outcome{State: holdfast.Done, Reason: NotFound}
+		logger.Info("The suspect sessions were gone already")
+		return holdfast.Outcome{State: holdfast.Done, Reason: NotFound}, nil
 	}
-	logger.Info("suspect sessions are ended", "ended", over, "not_found", gone)
-	return holdfast.Outcome{State: holdfast.Done}
+	logger.Info("Suspect sessions are ended")
+	return holdfast.Outcome{State: holdfast.Done}, nil
 }

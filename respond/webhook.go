@@ -52,11 +52,14 @@ type Webhook struct {
 // Terminate is the data of the "sessions.terminate" message that [Webhook]
 // posts, in the envelope {"type", "timestamp", "data"} of the Standard Webhooks
 // specification. The timestamp is the alert's time. The webhook-id is the same
-// at every try, so that a receiver can drop repeats; ending a session twice is
-// to be harmless in any case.
+// at every try.
 //
 // The receiver answers 2xx when it has ended the sessions: with
-// {"ended": [ids], "not_found": [ids]}, or with nothing if it ended them all.
+// {"ended": [ids], "not_found": [ids]}, either of which may be left out, or with
+// an empty body if it ended them all. Anything else is no answer, and what an
+// answer leaves out counts as alive: the whole request is repeated then, so that
+// ending a session twice must be harmless, and a receiver that drops repeats by
+// their id must drop only those of a request that it has carried out in full.
 type Terminate struct {
 	Alert     string         `json:"alert"` // alert id
 	Rule      string         `json:"rule"`  // rule id
@@ -105,27 +108,25 @@ func (w Webhook) Terminate(ctx context.Context, r Request) (Result, error) {
 	return readResult(answer, r.Sessions)
 }
 
-// readResult reads the answer to a request that was accepted. What is neither
-// empty nor JSON came from someone else, such as a proxy: nothing is ended then,
-// for all we know.
+// readResult reads the answer to a request that was accepted. One that is not
+// empty and names no sessions, such as an error in JSON or a proxy's page, says
+// nothing of them: nothing is ended then, for all we know.
 func readResult(answer []byte, asked []holdfast.Session) (Result, error) {
+	if len(bytes.TrimSpace(answer)) == 0 {
+		return Result{Ended: ids(asked)}, nil
+	}
 	var body struct {
 		Ended    []string `json:"ended"`
 		NotFound []string `json:"not_found"`
 	}
-	if answer = bytes.TrimSpace(answer); len(answer) > 0 {
-		if err := json.Unmarshal(answer, &body); err != nil {
-			return Result{}, errBadAnswer
-		}
-	}
-	if body.Ended == nil && body.NotFound == nil {
-		return Result{Ended: ids(asked)}, nil
+	if err := json.Unmarshal(answer, &body); err != nil || body.Ended == nil && body.NotFound == nil {
+		return Result{}, errBadAnswer
 	}
 	return Result{Ended: body.Ended, NotFound: body.NotFound}, nil
 }
 
 // errBadAnswer hides the decoder's error, which quotes the answer.
-var errBadAnswer = errors.New("the answer to a termination request is neither empty nor the JSON it should be")
+var errBadAnswer = errors.New("the answer to a termination request is neither empty nor JSON with a list of ended or not_found sessions")
 
 func ids(sessions []holdfast.Session) []string {
 	out := make([]string, len(sessions))

@@ -33,7 +33,8 @@ var behaviors = []struct {
 }{
 	{"an alert is stored once", testStoredOnce},
 	{"two writers of the same alerts store each once", testTwoWriters},
-	{"a large batch is one transaction", testLargeBatch},
+	{"a large batch is written in order, part by part", testLargeBatch},
+	{"a large batch that is cut short is continued", testLargeBatchCutShort},
 	{"a batch of nothing is free", testNothing},
 	{"a batch that fails leaves nothing behind", testAllOrNothing},
 	{"an alert that is old, in test or not planned for is recorded only", testRecordedOnly},
@@ -42,6 +43,7 @@ var behaviors = []struct {
 	{"an action is carried out and recorded", testDone},
 	{"an outcome's follow-ups are carried out", testThen},
 	{"an action that fails is tried again", testRetry},
+	{"an action that fails is no news for the log", testQuietFailure},
 	{"an action that keeps failing is given up", testExhausted},
 	{"doubt about a try stays until there is an outcome", testDoubtStays},
 	{"a panic is a failure that leaves doubt", testPanic},
@@ -134,7 +136,9 @@ func open(t *testing.T, address string, opts Options) *Store {
 	if opts.Plan == nil {
 		opts.Plan = noticePlan
 	}
-	opts.Logger = slog.New(slog.NewTextHandler(discreet{t}, nil))
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.NewTextHandler(discreet{t}, nil))
+	}
 	if opts.Retry == nil {
 		opts.Retry = func(int) time.Duration { return time.Millisecond }
 	}

@@ -48,6 +48,8 @@ type reader interface {
 // scan reads the columns of the current row.
 type scan func(dest ...any) error
 
+// openDatabase makes no connection yet: what it refuses is the URL, or a file
+// that can't be there.
 func openDatabase(opts Options, w *worker) (database, error) {
 	switch scheme, _, _ := strings.Cut(opts.URL, ":"); scheme {
 	case "sqlite":

@@ -30,7 +30,7 @@ func migrate(ctx context.Context, t transaction) error {
 		return err
 	}
 	if version > len(files) {
-		return fmt.Errorf("the tables are at version %d, made by a newer holdfast; this one knows %d", version, len(files))
+		return unusable{fmt.Errorf("the tables are at version %d, made by a newer holdfast; this one knows %d", version, len(files))}
 	}
 	for ; version < len(files); version++ {
 		script, err := migrations.ReadFile(files[version])

@@ -24,7 +24,8 @@ type Options struct {
 	URL string
 
 	// Plan says which actions follow from an alert, in order. It must be pure:
-	// it is asked for alerts that turn out to be stored already.
+	// it is asked for alerts that turn out to be stored already, and for those
+	// that are too old to lead to any.
 	//
 	// Defaults to none.
 	Plan func(holdfast.Alert) []holdfast.Action

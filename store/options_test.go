@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,21 +15,31 @@ import (
 
 func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
-	missing := "sqlite://" + filepath.Join(t.TempDir(), "missing", "holdfast.db")
+	folder := t.TempDir()
+	missing := "sqlite://" + filepath.Join(folder, "missing", "holdfast.db")
+	other := filepath.Join(folder, "letter.txt")
+	if err := os.WriteFile(other, []byte(strings.Repeat("Dear Ana, ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
-		opts Options
-		want string
+		opts    Options
+		want    string
+		passing bool // by itself
 	}{
-		"unknown scheme":   {Options{URL: "mysql://root:hunter2@host/db"}, "sqlite: or postgres:"},
-		"no scheme":        {Options{URL: "root:hunter2@host"}, "sqlite: or postgres:"},
-		"bad port":         {Options{URL: "postgres://root:hunter2@host:port/db"}, "not one that PostgreSQL understands"},
-		"bad escape":       {Options{URL: "postgres://root:hunter2%@host/db"}, "not one that PostgreSQL understands"},
-		"too small pool":   {Options{URL: "postgres://root:hunter2@host/db?pool_max_conns=1"}, "pool_max_conns"},
-		"unreachable":      {Options{URL: "postgres://root:hunter2@127.0.0.1:1/db"}, "connect"},
-		"no such folder":   {Options{URL: missing}, "no such file"},
-		"negative age":     {Options{URL: missing, MaxActionAge: -1}, "max action age"},
-		"negative tries":   {Options{URL: missing, MaxAttempts: -1}, "max attempts"},
-		"too many workers": {Options{URL: missing, Workers: 1001}, "workers"},
+		"unknown scheme":   {opts: Options{URL: "mysql://root:hunter2@host/db"}, want: "sqlite: or postgres:"},
+		"no scheme":        {opts: Options{URL: "root:hunter2@host"}, want: "sqlite: or postgres:"},
+		"bad port":         {opts: Options{URL: "postgres://root:hunter2@host:port/db"}, want: "not one that PostgreSQL understands"},
+		"bad escape":       {opts: Options{URL: "postgres://root:hunter2%@host/db"}, want: "not one that PostgreSQL understands"},
+		"bad TLS mode":     {opts: Options{URL: "postgres://root:hunter2@host/db?sslmode=foo"}, want: "not one that PostgreSQL understands"},
+		"too small pool":   {opts: Options{URL: "postgres://root:hunter2@host/db?pool_max_conns=2"}, want: "pool_max_conns"},
+		"unreachable":      {opts: Options{URL: "postgres://root:hunter2@127.0.0.1:1/db"}, want: "connect", passing: true},
+		"a file's host":    {opts: Options{URL: "sqlite://holdfast.db"}, want: "names a host"},
+		"no such folder":   {opts: Options{URL: missing}, want: "no such file"},
+		"a folder":         {opts: Options{URL: "sqlite:" + folder}, want: "unable to open database file"},
+		"no database":      {opts: Options{URL: "sqlite:" + other}, want: "not a database"},
+		"negative age":     {opts: Options{URL: missing, MaxActionAge: -1}, want: "max action age"},
+		"negative tries":   {opts: Options{URL: missing, MaxAttempts: -1}, want: "max attempts"},
+		"too many workers": {opts: Options{URL: missing, Workers: 1001}, want: "workers"},
 	} {
 		s, err := Open(t.Context(), c.opts)
 		if err == nil {
@@ -38,6 +49,9 @@ func TestOpenRefuses(t *testing.T) {
 		}
 		if !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want something on %q", name, err, c.want)
+		}
+		if errors.Is(err, ErrUnusable) == c.passing {
+			t.Errorf("%s: passes by itself is %t, want %t: %v", name, !c.passing, c.passing, err)
 		}
 		if strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: the error gives the password away: %v", name, err)

@@ -115,7 +115,7 @@ func (d *postgresDatabase) rescue(ctx context.Context) error {
 		return fmt.Errorf("rescue jobs: %w", err)
 	}
 	if n := tag.RowsAffected(); n > 0 {
-		d.log.Warn("jobs that no process works any longer are taken up again", "count", n)
+		d.log.Warn("Jobs that no process works any longer are taken up again", "count", n)
 	}
 	return nil
 }

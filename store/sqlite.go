@@ -103,6 +103,10 @@ func openSQLiteFile(path string, patience time.Duration, pragmas ...string) (*sq
 }
 
 func (d *sqliteDatabase) migrate(ctx context.Context) error {
+	return judgeSQLite(ctx, d.bringUpToDate(ctx))
+}
+
+func (d *sqliteDatabase) bringUpToDate(ctx context.Context) error {
 	migrator, err := rivermigrate.New(riversqlite.New(d.writer), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
@@ -150,7 +154,7 @@ func (d *sqliteDatabase) takeOver(ctx context.Context) error {
 			return fmt.Errorf("rescue jobs: %w", err)
 		}
 		if orphans > 0 {
-			d.log.Info("jobs of a process that ended early are taken up again", "count", orphans)
+			d.log.Info("Jobs of a process that ended early are taken up again", "count", orphans)
 		}
 		_, err = t.exec(ctx, "DELETE FROM river_leader")
 		return err

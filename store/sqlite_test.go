@@ -1,6 +1,9 @@
 package store
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,5 +89,39 @@ func TestSQLiteTakesAnyFileName(t *testing.T) {
 	write(t, open(t, "sqlite://"+path, Options{}), fresh(t, "a"))
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestSQLiteThatIsBusyIsNotUnusable(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "holdfast.db")
+	release, err := lockSQLite(t.Context(), path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	_, locked := lockSQLite(t.Context(), path, 0)
+	db, err := openSQLiteFile(path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	_, busy := db.ExecContext(t.Context(), "PRAGMA journal_mode = WAL")
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, c := range map[string]struct {
+		ctx context.Context
+		err error
+	}{
+		"another process migrates": {t.Context(), locked},
+		"another process writes":   {t.Context(), busy},
+		"nobody waits any more":    {gone, errors.New("any")},
+	} {
+		if c.err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if err := judgeSQLite(c.ctx, fmt.Errorf("migrate: %w", c.err)); errors.Is(err, ErrUnusable) {
+			t.Errorf("%s: it counts as unusable: %v", name, err)
+		}
 	}
 }

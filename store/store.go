@@ -34,11 +34,12 @@ type Store struct {
 }
 
 // Open connects to the store and brings its tables up to date. It works no
-// jobs before Start.
+// jobs before Start. Its error is an [ErrUnusable] where trying again would not
+// help.
 func Open(ctx context.Context, opts Options) (*Store, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+		return nil, fmt.Errorf("open store: %w", unusable{err})
 	}
 	s := &Store{
 		opts:    opts,
@@ -46,7 +47,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		metrics: newMetrics(),
 	}
 	if s.db, err = openDatabase(opts, &worker{store: s}); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+		return nil, fmt.Errorf("open store: %w", unusable{err})
 	}
 	if err := s.db.migrate(ctx); err != nil {
 		s.db.close()

@@ -17,9 +17,9 @@ func (s *Store) tend(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil && !failing:
-			s.log.Warn("the queue can't be looked after; trying on", "error", err)
+			s.log.Warn("The queue can't be looked after; trying on", "error", err)
 		case err == nil && failing:
-			s.log.Info("the queue is looked after again")
+			s.log.Info("The queue is looked after again")
 		}
 		failing = err != nil
 

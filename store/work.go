@@ -49,10 +49,10 @@ func (w *worker) Work(ctx context.Context, job *river.Job[jobArgs]) error {
 	a, err := s.begin(ctx, job.Args)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		log.Error("a job has no action; it is dropped")
+		log.Error("A job has no action; it is dropped")
 		return nil
 	case err != nil:
-		log.Warn("action can't be begun; trying again", "error", err)
+		log.Warn("Action can't be begun; trying again", "error", err)
 		return s.after(1, nil)
 	case a == nil:
 		return nil
@@ -63,16 +63,17 @@ func (w *worker) Work(ctx context.Context, job *river.Job[jobArgs]) error {
 	// A try that our own shutdown cut short is not the one to give up on.
 	again := failure != nil && (!a.job.Final || errors.Is(ctx.Err(), context.Canceled))
 	if failure != nil {
-		log.Warn("action failed", "again", again, "error", failure)
+		// Whoever carried it out tells of an outage, once; this is for a close look.
+		log.Debug("Action failed", "again", again, "error", failure)
 	}
 	switch err := s.settle(ctx, a, outcome, failure, again); {
 	case errors.Is(err, errSuperseded):
 		// The other try needs the job to outlive its process: come back when
 		// it must be over.
-		log.Warn("action took too long; another try has begun")
+		log.Warn("Action took too long; another try has begun")
 		return river.JobSnooze(2 * s.opts.rescueAfter)
 	case err != nil:
-		log.Error("what came of the action can't be written; trying again, as one that may have had its effect", "error", err)
+		log.Error("What came of the action can't be written; trying again, as one that may have had its effect", "error", err)
 		return s.after(a.attempt, nil)
 	case again:
 		return s.after(a.attempt, failure)
@@ -204,7 +205,7 @@ func (a *storedAction) finish(ctx context.Context, t transaction, outcome holdfa
 func (s *Store) carryOut(ctx context.Context, job holdfast.Job) (outcome holdfast.Outcome, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			s.log.Error("carrying out an action panicked", "alert", job.Alert.ID,
+			s.log.Error("Carrying out an action panicked", "alert", job.Alert.ID,
 				"type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
 			outcome, err = holdfast.Outcome{}, panicError{}
 		}

@@ -1,8 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -104,6 +107,26 @@ func testRetry(t *testing.T, address string) {
 		if job.Attempt != attempt || job.Final || !job.Ambiguous.IsZero() {
 			t.Errorf("try %d: attempt %d, final %t, ambiguous %s; want a plain try", attempt, job.Attempt, job.Final, job.Ambiguous)
 		}
+	}
+}
+
+// An outage fails many tries of many actions. Whoever carries them out tells of
+// it once; the store must not tell again with each.
+func testQuietFailure(t *testing.T, address string) {
+	var log bytes.Buffer
+	s := open(t, address, Options{
+		MaxAttempts: 3,
+		Logger:      slog.New(slog.NewTextHandler(&log, nil)),
+		Work: func(context.Context, holdfast.Job) (holdfast.Outcome, error) {
+			return holdfast.Outcome{}, errors.New("bad gateway")
+		},
+	})
+	write(t, s, fresh(t, "a"), fresh(t, "b"))
+	awaitState(t, s, "a", 0, holdfast.Failed)
+	awaitState(t, s, "b", 0, holdfast.Failed)
+	closeStore(t, s)
+	if strings.Contains(log.String(), "bad gateway") {
+		t.Errorf("the log has\n%s", log.String())
 	}
 }
 

@@ -19,18 +19,39 @@ type Batch struct {
 	Occurrences []holdfast.Occurrences // of alerts in this batch or an earlier one
 }
 
+// rowsPerTransaction bounds what one transaction writes, in alerts and
+// occurrences: one that a slow database can't end in statementTimeout could
+// never be written, however often it is tried.
+const rowsPerTransaction = 1000
+
+// cut takes up to n rows from the front of a batch, its alerts first.
+func (b *Batch) cut(n int) Batch {
+	alerts := min(n, len(b.Alerts))
+	occurrences := min(n-alerts, len(b.Occurrences))
+	front := Batch{b.Alerts[:alerts], b.Occurrences[:occurrences]}
+	b.Alerts, b.Occurrences = b.Alerts[alerts:], b.Occurrences[occurrences:]
+	return front
+}
+
 // Written says what a Write changed.
 type Written struct {
 	New []holdfast.Alert // those not stored before, in the batch's order
+
+	// TooOld is how many of the new alerts were recorded only because they were
+	// older than Options.MaxActionAge: stable ones that have planned actions.
+	TooOld int
 }
 
-// Write makes a batch durable in one transaction. An alert that is stored
+// Write makes a batch durable, in one transaction unless it is large: then each
+// 1000 rows have their own, in the batch's order. An alert that is stored
 // already is left alone; a new one of status stable that is not older than
 // Options.MaxActionAge is stored together with its planned actions and their
 // jobs. Occurrences only ever move forward.
 //
-// An error means that nothing was written, or that it isn't known whether
-// everything was: the same batch is to be written again, which does no harm.
+// An error means that the batch was not written to its end, or that it isn't
+// known whether it was: the same batch is to be written again, which does no
+// harm. What Written says beside an error is durable, and not new any more to
+// the next Write.
 func (s *Store) Write(ctx context.Context, b Batch) (Written, error) {
 	if len(b.Alerts) == 0 && len(b.Occurrences) == 0 {
 		return Written{}, nil
@@ -38,9 +59,23 @@ func (s *Store) Write(ctx context.Context, b Batch) (Written, error) {
 	begun := time.Now()
 	defer func() { s.metrics.write.Observe(time.Since(begun).Seconds()) }()
 
+	var all Written
+	for len(b.Alerts) > 0 || len(b.Occurrences) > 0 {
+		w, err := s.writePart(ctx, b.cut(rowsPerTransaction))
+		if err != nil {
+			return all, fmt.Errorf("write alerts: %w", err)
+		}
+		all.New = append(all.New, w.New...)
+		all.TooOld += w.TooOld
+	}
+	return all, nil
+}
+
+// writePart writes what is to be one transaction.
+func (s *Store) writePart(ctx context.Context, b Batch) (Written, error) {
 	rows, err := s.alertRows(b.Alerts)
 	if err != nil {
-		return Written{}, fmt.Errorf("write alerts: %w", err)
+		return Written{}, err
 	}
 	var isNew []bool
 	err = s.write(ctx, func(ctx context.Context, t transaction) error {
@@ -59,13 +94,18 @@ func (s *Store) Write(ctx context.Context, b Batch) (Written, error) {
 		return advanceOccurrences(ctx, t, b.Occurrences)
 	})
 	if err != nil {
-		return Written{}, fmt.Errorf("write alerts: %w", err)
+		return Written{}, err
 	}
 
 	var w Written
 	fresh := make(map[string]bool, len(rows))
 	for i, row := range rows {
-		fresh[row.id] = fresh[row.id] || isNew[i]
+		if isNew[i] {
+			fresh[row.id] = true
+			if row.tooOld {
+				w.TooOld++
+			}
+		}
 	}
 	for _, a := range b.Alerts {
 		if fresh[a.ID] {
@@ -82,6 +122,7 @@ type alertRow struct {
 	id      string
 	columns []any
 	actions []actionRow
+	tooOld  bool // for actions, of which it would have some
 }
 
 // alertRows are the rows of alerts, by id: two writers of the same alerts then
@@ -96,8 +137,12 @@ func (s *Store) alertRows(alerts []holdfast.Alert) ([]alertRow, error) {
 		}
 		key := accountKey(a.Account)
 		row := alertRow{id: a.ID}
-		if a.Status == holdfast.Stable && now.Sub(a.Time.Std()) <= s.opts.MaxActionAge {
-			if row.actions, err = actionRows(a.ID, key, 0, s.opts.Plan(a), now); err != nil {
+		if a.Status == holdfast.Stable {
+			plan := s.opts.Plan(a)
+			if now.Sub(a.Time.Std()) > s.opts.MaxActionAge {
+				row.tooOld, plan = len(plan) > 0, nil
+			}
+			if row.actions, err = actionRows(a.ID, key, 0, plan, now); err != nil {
 				return nil, err
 			}
 		}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -89,14 +90,55 @@ func testLargeBatch(t *testing.T, address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(w.New) != alerts {
-		t.Errorf("%d new, want %d", len(w.New), alerts)
+	if !slices.Equal(ids(w.New), ids(b.Alerts)) {
+		t.Errorf("%d new, want all %d in the batch's order", len(w.New), alerts)
 	}
 	if n := count(t, s, "holdfast_alerts WHERE occurrences = 3"); n != alerts {
 		t.Errorf("%d alerts have their occurrences, want %d", n, alerts)
 	}
 	if n := count(t, s, "river_job"); n != alerts {
 		t.Errorf("%d jobs, want %d", n, alerts)
+	}
+}
+
+func testLargeBatchCutShort(t *testing.T, address string) {
+	const alerts = 2500
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s := open(t, address, Options{Plan: func(a holdfast.Alert) []holdfast.Action {
+		if a.ID == "alert-1500" {
+			cancel() // in the second of three transactions
+		}
+		return noticePlan(a)
+	}})
+	var b Batch
+	for i := range alerts {
+		b.Alerts = append(b.Alerts, fresh(t, fmt.Sprintf("alert-%04d", i)))
+	}
+	slices.Reverse(b.Alerts[:1000]) // the order of writing is the batch's, not the ids'
+	b.Occurrences = []holdfast.Occurrences{{Alert: "alert-0000", Count: 3, Last: b.Alerts[0].Trigger}}
+
+	w, err := s.Write(ctx, b)
+	if err == nil {
+		t.Fatal("the write was not cut short")
+	}
+	if !slices.Equal(ids(w.New), ids(b.Alerts[:1000])) {
+		t.Errorf("%d new beside the error, want the first 1000", len(w.New))
+	}
+	if n := count(t, s, "holdfast_alerts WHERE occurrences = 0 AND id < 'alert-1000'"); n != 1000 || count(t, s, "holdfast_alerts") != n {
+		t.Errorf("%d of the first 1000 alerts are stored, among %d", n, count(t, s, "holdfast_alerts"))
+	}
+	if w, err = s.Write(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(ids(w.New), ids(b.Alerts[1000:])) {
+		t.Errorf("%d new at the second write, want the other %d", len(w.New), alerts-1000)
+	}
+	if n := count(t, s, "river_job"); n != alerts {
+		t.Errorf("%d jobs, want %d", n, alerts)
+	}
+	if n := count(t, s, "holdfast_alerts WHERE occurrences = 3"); n != 1 {
+		t.Error("the occurrences at the batch's end were not written")
 	}
 }
 
@@ -141,15 +183,21 @@ func testRecordedOnly(t *testing.T, address string) {
 		a.Time = holdfast.Instant(now.Add(-age).UnixNano())
 		return a
 	}
-	shadow, unplanned := at("shadow", 0), at("unplanned", 0)
+	shadow, unplanned, old := at("shadow", 0), at("unplanned", 0), at("old", time.Minute+1)
 	shadow.Status = holdfast.Test
 	unplanned.Rule = "unplanned"
+	oldShadow, oldUnplanned := shadow, unplanned
+	oldShadow.ID, oldShadow.Time = "old shadow", old.Time
+	oldUnplanned.ID, oldUnplanned.Time = "old unplanned", old.Time
 
-	w := write(t, s, at("young", time.Minute), at("old", time.Minute+1), at("ahead", -time.Minute), shadow, unplanned)
-	if len(w.New) != 5 {
-		t.Errorf("%d alerts are new, want 5", len(w.New))
+	w := write(t, s, at("young", time.Minute), old, at("ahead", -time.Minute), shadow, unplanned, oldShadow, oldUnplanned, old, at("last", 0))
+	if len(w.New) != 8 || w.TooOld != 1 {
+		t.Errorf("%d alerts are new, %d of them too old; want 8 and 1", len(w.New), w.TooOld)
 	}
-	for id, want := range map[string]int{"young": 1, "ahead": 1, "old": 0, "shadow": 0, "unplanned": 0} {
+	if w := write(t, s, old); len(w.New) != 0 || w.TooOld != 0 {
+		t.Errorf("a replay has %d new alerts, %d of them too old", len(w.New), w.TooOld)
+	}
+	for id, want := range map[string]int{"young": 1, "ahead": 1, "last": 1, "old": 0, "shadow": 0, "unplanned": 0, "old shadow": 0, "old unplanned": 0} {
 		a, err := s.Alert(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
@@ -161,8 +209,8 @@ func testRecordedOnly(t *testing.T, address string) {
 			t.Errorf("%s was stored at %s, want the clock's %s", id, a.Stored, now)
 		}
 	}
-	if n := count(t, s, "river_job"); n != 2 {
-		t.Errorf("%d jobs, want 2", n)
+	if n := count(t, s, "river_job"); n != 3 {
+		t.Errorf("%d jobs, want 3", n)
 	}
 }
 

@@ -25,10 +25,9 @@ type ConsumerOptions struct {
 	Group string
 
 	// Open makes the processor of a partition that was assigned to this
-	// consumer and is to be read from its oldest record on; partitions is how
-	// many the topic has. An error ends Run. Partitions are opened at the same
-	// time.
-	Open func(ctx context.Context, partition int32, partitions int) (Processor, error)
+	// consumer and is to be read from its oldest record on. An error ends Run.
+	// Partitions are opened at the same time.
+	Open func(ctx context.Context, assignment Assignment) (Processor, error)
 
 	// Logger gets what an operator should know. Defaults to none.
 	Logger *slog.Logger
@@ -37,7 +36,8 @@ type ConsumerOptions struct {
 
 	// MaxBytes bounds a fetch, as it travels: a fetch holds at least one
 	// batch of the producers', however large. A partition takes the memory of
-	// two fetches, unpacked. Defaults to 1 MiB.
+	// two fetches, unpacked to 64 MiB each at most: a batch that holds more ends
+	// Run. Defaults to 1 MiB.
 	MaxBytes int
 	// MaxWait is how long the broker waits for a record before it answers that
 	// there is none. Records are not delayed by it. Defaults to 500ms.
@@ -104,7 +104,7 @@ func NewConsumer(opts ConsumerOptions) (*Consumer, error) {
 		cluster:  cluster,
 		logger:   logger,
 		metrics:  metrics,
-		outage:   newOutage(logger, "kafka input", metrics.up),
+		outage:   newOutage(logger, "Kafka input", metrics.up),
 		progress: &progress{group: opts.Group, pending: map[int32]bool{}},
 		held:     map[int32]*partition{},
 	}

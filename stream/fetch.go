@@ -43,6 +43,31 @@ type fetched struct {
 	unpacked []byte // the records of its compressed batches
 }
 
+// recordMemory is the size of a [Record] without what it points to, in bytes.
+const recordMemory = 80
+
+// memory is what f takes, in bytes.
+func (f *fetched) memory() int {
+	return cap(f.raw) + cap(f.unpacked) + cap(f.Records)*recordMemory
+}
+
+// unreadableError says that what a broker sent as records can't be used. If it
+// lies so on its disk, no further try will help.
+type unreadableError struct {
+	offset int64 // asked for
+	next   int64 // the first offset after what can't be read, as far as that can be told
+	err    error
+}
+
+func (e *unreadableError) Error() string { return e.err.Error() }
+
+func (e *unreadableError) Unwrap() error { return e.err }
+
+// unreadable is err at f.next.
+func (f *fetched) unreadable(next int64, err error) error {
+	return &unreadableError{offset: f.next, next: max(next, f.next+1), err: err}
+}
+
 // fetchRequest is a fetch of one partition. The embedded request names its
 // leader to the transport and encodes itself.
 type fetchRequest struct {
@@ -114,7 +139,7 @@ func (f *fetched) read(r io.Reader) error {
 	}
 	size := binary.BigEndian.Uint32(prefix[:])
 	if size > maxAnswer {
-		return fmt.Errorf("the kafka broker's answer has %d bytes, more than the %d allowed", size, maxAnswer)
+		return f.unreadable(f.next+1, fmt.Errorf("the kafka broker's answer has %d bytes, more than the %d allowed", size, maxAnswer))
 	}
 	f.raw = slices.Grow(f.raw[:0], int(size))[:size]
 	if _, err := io.ReadFull(r, f.raw); err != nil {

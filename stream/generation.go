@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"sync"
 	"time"
 
@@ -22,7 +21,7 @@ const commitEvery = time.Second
 func (c *Consumer) generation(run, generation context.Context, gen *kafka.Generation) error {
 	c.take(gen.Assignments[c.opts.Topic])
 	c.metrics.rebalances.Inc()
-	c.logger.Info("partitions are assigned", "generation", gen.ID, "partitions", c.partitions(), "of", c.count)
+	c.logger.Info("Partitions are assigned", "generation", gen.ID, "partitions", c.partitions(), "of", c.count)
 	c.progress.join()
 	c.outage.works(membership)
 
@@ -57,42 +56,50 @@ func (c *Consumer) generation(run, generation context.Context, gen *kafka.Genera
 		select {
 		case <-finished:
 		case <-t.C:
-			c.logger.Warn("a batch takes too long to be handed over, its partition will be read anew")
+			c.logger.Warn("A batch takes too long to be handed over, its partition will be read anew")
 			giveUp()
 		}
 	})
 	err := work.Wait()
 	close(finished)
 	aside.Wait()
+	for id, p := range c.held {
+		if p.interrupted {
+			p.discard()
+			c.progress.behind(id)
+		}
+	}
 	return err
 }
 
 // take gives up what is no longer ours and makes room for what is.
 func (c *Consumer) take(assignments []kafka.PartitionAssignment) {
-	assigned := map[int32]bool{}
+	committed := map[int32]int64{} // of the partitions that are assigned
 	for _, a := range assignments {
-		assigned[int32(a.ID)] = true
-		c.count = max(c.count, a.ID+1) // the group's leader may have seen more than we did
+		committed[int32(a.ID)] = max(0, a.Offset) // negative if there is none
+		c.count = max(c.count, a.ID+1)            // the group's leader may have seen more than we did
 	}
 	for id, p := range c.held {
-		if !assigned[id] {
+		if _, ours := committed[id]; !ours {
 			p.close()
 			delete(c.held, id)
+			c.outage.works(p.name) // nobody here tries it any more
 		}
 	}
-	for id := range assigned {
+	for id, offset := range committed {
 		if c.held[id] == nil {
 			c.held[id] = newPartition(c, id)
 		}
+		c.held[id].committed = offset
 	}
 	c.tally()
 }
 
-// commitAll commits what was processed, now and then and at the end.
+// commitAll commits what was processed, now and then and at the end. A partition
+// that is read anew is left alone until it has passed what is committed.
 func (c *Consumer) commitAll(gen *kafka.Generation, finished <-chan struct{}) {
 	tick := time.NewTicker(commitEvery)
 	defer tick.Stop()
-	committed := map[int]int64{}
 	failed := false
 	for last := false; !last; {
 		select {
@@ -102,7 +109,7 @@ func (c *Consumer) commitAll(gen *kafka.Generation, finished <-chan struct{}) {
 		}
 		offsets := map[int]int64{}
 		for id, p := range c.held {
-			if next := p.next.Load(); next >= 0 && next != committed[int(id)] {
+			if next := p.next.Load(); next > p.committed {
 				offsets[int(id)] = next
 			}
 		}
@@ -112,13 +119,15 @@ func (c *Consumer) commitAll(gen *kafka.Generation, finished <-chan struct{}) {
 		if err := gen.CommitOffsets(map[string]map[int]int64{c.opts.Topic: offsets}); err != nil {
 			// What is not committed now, the next generation commits.
 			if !failed && !last && !movedOn(err) {
-				c.logger.Warn("offsets can't be committed, consuming goes on", "err", err)
+				c.logger.Warn("Offsets can't be committed, consuming goes on", "error", err)
 			}
 			failed = true
 			continue
 		}
 		failed = false
-		maps.Copy(committed, offsets)
+		for id, offset := range offsets {
+			c.held[int32(id)].committed = offset
+		}
 	}
 }
 
@@ -140,7 +149,7 @@ func (c *Consumer) watch(ctx context.Context) {
 		}
 		was := c.count
 		if c.measure(ctx) == nil && c.count != was {
-			c.logger.Info("the topic's partitions have changed", "from", was, "to", c.count)
+			c.logger.Info("The topic's partitions have changed", "from", was, "to", c.count)
 			return
 		}
 	}

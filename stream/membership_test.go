@@ -127,9 +127,9 @@ func TestNewPartitionsAreTaken(t *testing.T) {
 	counts := make(chan int, 8)
 	r := run(t, connection, "events", p, func(o *stream.ConsumerOptions) {
 		o.MeasureEvery = 20 * time.Millisecond
-		o.Open = func(ctx context.Context, partition int32, partitions int) (stream.Processor, error) {
-			counts <- partitions
-			return p.open(ctx, partition, partitions)
+		o.Open = func(ctx context.Context, a stream.Assignment) (stream.Processor, error) {
+			counts <- a.Partitions
+			return p.open(ctx, a)
 		}
 	})
 	r.ready()

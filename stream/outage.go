@@ -13,7 +13,7 @@ import (
 // recovery are each logged once, however many parts of it are retried how often.
 type outage struct {
 	logger *slog.Logger
-	name   string           // what is out, for the log: "kafka input"
+	name   string           // what is out, for the log: "Kafka input"
 	up     prometheus.Gauge // 1 while nothing fails
 
 	mu      sync.Mutex
@@ -33,9 +33,9 @@ func (o *outage) fails(part string, err error) {
 	if len(o.failing) == 0 {
 		o.cause, o.since = fmt.Errorf("%s: %w", part, err), time.Now()
 		o.up.Set(0)
-		o.logger.Warn(o.name+" is interrupted, retrying", "part", part, "err", err)
+		o.logger.Warn(o.name+" is interrupted, retrying", "part", part, "error", err)
 	} else if o.failing[part] == nil {
-		o.logger.Debug(o.name+" fails in another part", "part", part, "err", err)
+		o.logger.Debug(o.name+" fails in another part", "part", part, "error", err)
 	}
 	o.failing[part] = err
 }

@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -17,8 +18,8 @@ import (
 )
 
 const (
-	fell = "kafka input is interrupted"
-	rose = "kafka input works again"
+	fell = "Kafka input is interrupted"
+	rose = "Kafka input works again"
 )
 
 func TestBrokerThatIsNotThereYet(t *testing.T) {
@@ -172,18 +173,45 @@ func TestLagGrowsWhileTheProcessorStands(t *testing.T) {
 	r.ready()
 	write(t, c, "events", "b", "c", "d", "e")
 	<-stuck
-	lag := func(want float64) {
-		t.Helper()
-		poll(t, "the lag is "+strconv.Itoa(int(want)), func() error {
-			if got, ok := metric(t, registry, "holdfast_stream_lag_records", "0"); !ok || got != want {
-				return context.DeadlineExceeded
-			}
-			return nil
-		})
-	}
-	lag(4)
+	lag(t, registry, 4)
 	close(release)
-	lag(0)
+	lag(t, registry, 0)
+}
+
+func TestLagCountsFromTheOldestRecord(t *testing.T) {
+	t.Parallel()
+	cluster, connection := fake(t, kfake.SeedTopics(1, "events"))
+	c := client(t, connection)
+	write(t, c, "events", "a", "b", "c", "d", "e")
+	if err := cluster.DeleteRecords("events", 0, 2); err != nil {
+		t.Fatal(err)
+	}
+	p := newProbe()
+	stuck := make(chan struct{})
+	p.process = func(ctx context.Context, _ stream.Batch) error {
+		close(stuck)
+		<-ctx.Done() // the very first batch does not get through
+		return ctx.Err()
+	}
+	registry := prometheus.NewRegistry()
+	run(t, connection, "events", p, func(o *stream.ConsumerOptions) {
+		o.Registerer, o.MeasureEvery = registry, 10*time.Millisecond
+	})
+	<-stuck
+	lag(t, registry, 3)
+	write(t, c, "events", "f")
+	lag(t, registry, 4)
+}
+
+// lag waits until partition 0 lags by so many records.
+func lag(t *testing.T, registry *prometheus.Registry, want int) {
+	t.Helper()
+	poll(t, "the lag is "+strconv.Itoa(want), func() error {
+		if got, ok := metric(t, registry, "holdfast_stream_lag_records", "0"); !ok || got != float64(want) {
+			return fmt.Errorf("it is %v", got)
+		}
+		return nil
+	})
 }
 
 func port(t *testing.T, address string) int {

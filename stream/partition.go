@@ -25,8 +25,15 @@ type partition struct {
 	name      string    // for messages
 	processor Processor // nil until it is opened
 	caughtUp  bool
+	// interrupted says that the processor's state may be ahead of what is
+	// durable: it is discarded once that is committed.
+	interrupted bool
+	// committed is the offset up to which the group has committed, 0 if it has
+	// not. Once next is set, it belongs to the one who commits.
+	committed int64
 
 	next          atomic.Int64 // offset after the last one that is durably processed
+	oldest        atomic.Int64 // offset of the first record, as when it was last asked for
 	highWatermark atomic.Int64
 
 	consumed prometheus.Counter
@@ -43,6 +50,7 @@ func newPartition(c *Consumer, id int32) *partition {
 		lag:      c.metrics.lag.WithLabelValues(label),
 	}
 	p.next.Store(fromStart)
+	p.oldest.Store(fromStart)
 	c.progress.behind(id)
 	return p
 }
@@ -52,7 +60,6 @@ func (p *partition) close() {
 	p.discard()
 	p.consumer.metrics.lag.DeleteLabelValues(strconv.Itoa(int(p.id)))
 	p.consumer.progress.done(p.id)
-	p.consumer.outage.works(p.name) // nobody tries it any more
 }
 
 // discard closes the processor. The next one begins at the topic's start.
@@ -60,7 +67,7 @@ func (p *partition) discard() {
 	if p.processor != nil {
 		p.processor.Close()
 	}
-	p.processor, p.caughtUp = nil, false
+	p.processor, p.caughtUp, p.interrupted = nil, false, false
 	p.next.Store(fromStart)
 }
 
@@ -69,7 +76,7 @@ func (p *partition) discard() {
 // is one that the consumer can't go on with.
 func (p *partition) run(fetching, processing context.Context, partitions int) error {
 	if p.processor == nil {
-		processor, err := p.consumer.opts.Open(processing, p.id, partitions)
+		processor, err := p.consumer.opts.Open(processing, Assignment{Partition: p.id, Partitions: partitions, Committed: p.committed})
 		switch {
 		case processing.Err() != nil:
 			if err == nil {
@@ -108,8 +115,7 @@ func (p *partition) run(fetching, processing context.Context, partitions int) er
 	})
 	err := work.Wait()
 	if errors.Is(err, errInterrupted) {
-		p.discard()
-		p.consumer.progress.behind(p.id)
+		p.interrupted = true
 		return nil
 	}
 	return err
@@ -139,7 +145,8 @@ func (p *partition) process(ctx context.Context, f *fetched) error {
 	return nil
 }
 
-// observe sets the lag from the high watermark, which it moves up if need be.
+// observe sets the lag from the high watermark, which it moves up if need be. A
+// partition of which nothing is processed yet lags by all that it has.
 func (p *partition) observe(highWatermark int64) {
 	for {
 		old := p.highWatermark.Load()
@@ -147,81 +154,11 @@ func (p *partition) observe(highWatermark int64) {
 			break
 		}
 	}
-	if next := p.next.Load(); next >= 0 {
+	next := p.next.Load()
+	if next == fromStart {
+		next = p.oldest.Load()
+	}
+	if next >= 0 {
 		p.lag.Set(float64(max(0, p.highWatermark.Load()-next)))
 	}
-}
-
-// read fetches the partition's records, from where it stands, until ctx ends.
-func (p *partition) read(ctx context.Context, ahead chan<- *fetched, spare <-chan *fetched) error {
-	c := p.consumer
-	retry := newBackoff(c.opts.BackoffMin, c.opts.BackoffMax)
-	next := p.next.Load()
-	for ctx.Err() == nil {
-		f, err := p.fetch(ctx, next, spare)
-		switch {
-		case ctx.Err() != nil:
-			continue
-		case errors.Is(err, kafka.OffsetOutOfRange) && next != fromStart:
-			return p.outOfRange(ctx, next)
-		case err != nil:
-			// A leader that has moved, a broker that is gone: the next try asks
-			// for the layout first.
-			c.outage.fails(p.name, err)
-			c.cluster.refresh()
-			pause(ctx, retry)
-			continue
-		}
-		c.outage.works(p.name)
-		retry.Reset()
-		select {
-		case ahead <- f:
-			next = f.next
-		case <-ctx.Done():
-		}
-	}
-	return nil
-}
-
-// fetch fetches from an offset on.
-func (p *partition) fetch(ctx context.Context, next int64, spare <-chan *fetched) (*fetched, error) {
-	c := p.consumer
-	if next == fromStart {
-		var err error
-		if next, _, err = c.bounds(ctx, p.id); err != nil {
-			return nil, err
-		}
-	}
-	f := new(fetched)
-	select {
-	case f = <-spare:
-		// What an unusually large batch once took is not kept for good.
-		if cap(f.raw)+cap(f.unpacked) > keptMemory*c.opts.MaxBytes {
-			f = new(fetched)
-		}
-	default:
-	}
-	f.next = next
-	if err := c.cluster.fetch(ctx, c.opts.Topic, p.id, c.opts.MaxWait, c.opts.MaxBytes, f); err != nil {
-		return nil, err
-	}
-	return f, nil
-}
-
-// keptMemory is how many times MaxBytes a fetch may keep for the next one.
-const keptMemory = 8
-
-// outOfRange says what has become of an offset that the broker does not have.
-func (p *partition) outOfRange(ctx context.Context, next int64) error {
-	first, last, err := p.consumer.bounds(ctx, p.id)
-	if err != nil {
-		return fmt.Errorf("partition %d has no offset %d, the next to be read, and can't be asked what it has: %w", p.id, next, err)
-	}
-	if next < first {
-		return fmt.Errorf("partition %d begins at offset %d, but %d is the next to be read: retention has deleted %d records "+
-			"that were not read; keep records for longer than the consumer may be down or behind, and start it again to read what is left",
-			p.id, first, next, first-next)
-	}
-	return fmt.Errorf("partition %d ends at offset %d, but %d is the next to be read: the topic was made anew or has lost records; "+
-		"start again to read it from its start", p.id, last, next)
 }

@@ -35,8 +35,9 @@ func newProbe() *probe {
 	}
 }
 
-func (p *probe) open(_ context.Context, partition int32, _ int) (stream.Processor, error) {
+func (p *probe) open(_ context.Context, a stream.Assignment) (stream.Processor, error) {
 	defer p.change()()
+	partition := a.Partition
 	if p.refuse != nil {
 		return nil, p.refuse
 	}

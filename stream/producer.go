@@ -67,7 +67,7 @@ func NewProducer(opts ProducerOptions) (*Producer, error) {
 			WriteTimeout: requestTimeout,
 		},
 		metrics: metrics,
-		outage:  newOutage(opts.Logger, "kafka output", metrics.up),
+		outage:  newOutage(opts.Logger, "Kafka output", metrics.up),
 	}
 	p.metrics.up.Set(1)
 	return p, nil

@@ -31,9 +31,15 @@ const (
 	control         = 1 << 5
 )
 
-// maxUnpacked bounds the size of a decompressed batch, in bytes: a few KB can
-// be made to unpack to gigabytes.
-const maxUnpacked = 64 << 20
+// A few KB can be made to unpack to gigabytes. What a fetch brings beyond these
+// bounds is left to the next one; a batch that exceeds them alone can't be read.
+const (
+	// maxUnpacked bounds what the compressed batches of a fetch unpack to, in
+	// bytes.
+	maxUnpacked = 64 << 20
+	// maxRecords bounds the records of a fetch: they can be as small as 7 bytes.
+	maxRecords = 1 << 20
+)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -43,7 +49,9 @@ type abortedTransaction struct{ producer, first int64 }
 
 // decode appends the records of a fetched record set to f.Records: those from
 // f.next on that were committed. It moves f.next past all that it has seen, be
-// it records or not. The records alias set, or f.unpacked.
+// it records or not. It stops before a batch that it can't read, which is an
+// error if it is the first: so what comes before it is not held up. The records
+// alias set, or f.unpacked.
 func (f *fetched) decode(set []byte, aborted []abortedTransaction) error {
 	open := map[int64]bool{} // producers inside an aborted transaction
 	from, empty := f.next, len(set) == 0
@@ -55,26 +63,30 @@ func (f *fetched) decode(set []byte, aborted []abortedTransaction) error {
 		raw := set[:batchPrefix+length]
 		set = set[len(raw):]
 		b, err := parseBatch(raw)
-		if err != nil {
-			return err
-		}
+		kept := len(f.Records)
 		for len(aborted) > 0 && aborted[0].first <= b.last() {
 			open[aborted[0].producer] = true
 			aborted = aborted[1:]
 		}
 		switch {
+		case err != nil:
 		case b.attributes&control != 0:
 			delete(open, b.producer) // a marker ends the producer's transaction
 		case b.attributes&transactional != 0 && open[b.producer]:
 		default:
-			if err := f.decodeRecords(b, from); err != nil {
-				return err
+			err = f.decodeRecords(b, from)
+		}
+		if err != nil {
+			f.Records = f.Records[:kept]
+			if f.next > from {
+				return nil
 			}
+			return f.unreadable(b.last()+1, err)
 		}
 		f.next = max(f.next, b.last()+1)
 	}
 	if !empty && f.next == from {
-		return errors.New("kafka sent records, but none at the offset asked for")
+		return f.unreadable(from+1, errors.New("kafka sent records, but none at the offset asked for"))
 	}
 	return nil
 }
@@ -93,16 +105,17 @@ type recordBatch struct {
 
 func (b *recordBatch) last() int64 { return b.base + int64(b.lastDelta) }
 
-// parseBatch reads one whole batch.
+// parseBatch reads one whole batch. With an error comes what could be read.
 func parseBatch(raw []byte) (*recordBatch, error) {
-	if len(raw) <= crcFrom {
-		return nil, errShort
-	}
-	if magic := raw[magicAt]; magic != magic2 {
-		return nil, fmt.Errorf("kafka sent records in message format %d, from before Kafka 0.11: only format 2 is supported", magic)
-	}
 	c := cursor{rest: raw}
 	b := &recordBatch{base: c.int64()}
+	if len(raw) <= crcFrom {
+		return b, errShort
+	}
+	if magic := raw[magicAt]; magic != magic2 {
+		return b, fmt.Errorf("the records at offset %d are in message format %d, from before Kafka 0.11: only format 2 is supported",
+			b.base, magic)
+	}
 	c.take(crcAt - 8) // length, partition leader epoch, magic
 	crc := uint32(c.int32())
 	b.attributes = c.int16()
@@ -114,18 +127,21 @@ func parseBatch(raw []byte) (*recordBatch, error) {
 	b.count = c.int32()
 	b.records = c.rest
 	if c.err != nil {
-		return nil, c.err
+		return b, c.err
 	}
 	if crc32.Checksum(raw[crcFrom:], castagnoli) != crc {
-		return nil, fmt.Errorf("the record batch at offset %d is damaged: its checksum is wrong", b.base)
+		return b, fmt.Errorf("the record batch at offset %d is damaged: its checksum is wrong", b.base)
 	}
 	if b.lastDelta < 0 {
-		return nil, fmt.Errorf("the record batch at offset %d ends before it begins", b.base)
+		return b, fmt.Errorf("the record batch at offset %d ends before it begins", b.base)
 	}
 	return b, nil
 }
 
 func (f *fetched) decodeRecords(b *recordBatch, from int64) error {
+	if len(f.Records)+int(b.count) > maxRecords {
+		return fmt.Errorf("the record batch at offset %d holds more than %d records", b.base, maxRecords)
+	}
 	records := b.records
 	if codec := b.attributes & compressionMask; codec != 0 {
 		start := len(f.unpacked)
@@ -161,7 +177,7 @@ func (f *fetched) decodeRecords(b *recordBatch, from int64) error {
 	return nil
 }
 
-// unpack appends what packed holds to dst.
+// unpack appends what packed holds to dst, which it grows to maxUnpacked at most.
 func unpack(dst []byte, compression compress.Compression, packed []byte) ([]byte, error) {
 	codec := compression.Codec()
 	if codec == nil {
@@ -170,8 +186,8 @@ func unpack(dst []byte, compression compress.Compression, packed []byte) ([]byte
 	r := codec.NewReader(bytes.NewReader(packed))
 	defer func() { _ = r.Close() }()
 	buffer := bytes.NewBuffer(dst)
-	n, err := buffer.ReadFrom(io.LimitReader(r, maxUnpacked+1))
-	if err == nil && n > maxUnpacked {
+	_, err := buffer.ReadFrom(io.LimitReader(r, int64(maxUnpacked-len(dst)+1)))
+	if err == nil && buffer.Len() > maxUnpacked {
 		err = fmt.Errorf("it holds more than %d MiB", maxUnpacked>>20)
 	}
 	return buffer.Bytes(), err

@@ -1,7 +1,10 @@
 package stream
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"slices"
 	"strings"
@@ -51,6 +54,9 @@ func TestDecode(t *testing.T) {
 		{name: "a gap between batches", set: [][]byte{batch(10, 10, 0, none, 10), batch(15, 15, 0, none, 15)}, want: []int64{10, 15}, next: 16},
 		{name: "a batch that the broker cut", set: [][]byte{batch(10, 10, 0, none, 10), batch(11, 11, 0, none, 11)[:30]}, want: []int64{10}, next: 11},
 		{name: "a prefix that the broker cut", set: [][]byte{batch(10, 10, 0, none, 10), batch(11, 11, 0, none, 11)[:7]}, want: []int64{10}, next: 11},
+		{name: "a damaged batch after a good one", set: [][]byte{batch(10, 10, 0, none, 10), edited(11, 70, 0xff)}, want: []int64{10}, next: 11},
+		{name: "an old batch after a good one", set: [][]byte{batch(10, 10, 0, none, 10), edited(11, magicAt, 1)}, want: []int64{10}, next: 11},
+		{name: "a batch of which only the first record is whole, after a good one", set: [][]byte{batch(10, 10, 0, none, 10), sign(edited(11, 60, 2))}, want: []int64{10}, next: 11},
 		{name: "a marker", set: [][]byte{batch(10, 10, transactional|control, 1, 10)}, next: 11},
 		{
 			name:    "a transaction that was aborted before the fetch began, and one after it",
@@ -119,16 +125,20 @@ func TestDecodeTimes(t *testing.T) {
 	}
 }
 
+// edited is a batch of one record with a byte changed.
+func edited(base int64, at int, value byte) []byte {
+	raw := batch(base, base, 0, -1, base)
+	raw[at] = value
+	return raw
+}
+
 func TestDecodeRefusesWhatItCannotTrust(t *testing.T) {
-	edit := func(at int, value byte) []byte {
-		raw := batch(10, 10, 0, -1, 10)
-		raw[at] = value
-		return raw
-	}
+	edit := func(at int, value byte) []byte { return edited(10, at, value) }
 	for _, test := range []struct {
 		name, want string
 		set        []byte
 	}{
+		{"more records than a fetch may hold", "more than 1048576 records", sign(edit(58, 0x10))},
 		{"a flipped bit", "checksum", edit(70, 0xff)},
 		{"an old message format", "format 1", edit(magicAt, 1)},
 		{"a codec that is not known", "compression 7", sign(edit(crcFrom+1, 7))},
@@ -140,8 +150,58 @@ func TestDecodeRefusesWhatItCannotTrust(t *testing.T) {
 		f := &fetched{next: 10}
 		if err := f.decode(test.set, nil); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got error %v, want one that says %q", test.name, err, test.want)
+		} else if damage, ok := errors.AsType[*unreadableError](err); !ok || damage.offset != 10 || damage.next != 11 {
+			t.Errorf("%s: got error %#v, want one of offset 10 up to 11", test.name, err)
 		}
 	}
+}
+
+func TestDecodeBoundsWhatItUnpacks(t *testing.T) {
+	t.Parallel()
+	const most = maxUnpacked/2 + 1
+	packed := zipped(t, kmsg.Record{Value: make([]byte, most)})
+	set := slices.Concat(gzipBatch(0, packed), gzipBatch(1, packed))
+	for offset := range int64(2) {
+		f := &fetched{next: offset}
+		if err := f.decode(set, nil); err != nil {
+			t.Fatal(err)
+		}
+		if len(f.Records) != 1 || len(f.Records[0].Value) != most || f.next != offset+1 {
+			t.Fatalf("from offset %d came %d records up to %d, want the one that fits", offset, len(f.Records), f.next)
+		}
+		set = gzipBatch(1, packed)
+	}
+	f := &fetched{}
+	err := f.decode(gzipBatch(0, slices.Concat(packed, packed)), nil)
+	if err == nil || !strings.Contains(err.Error(), "more than 64 MiB") {
+		t.Errorf("a batch that is too large by itself: %v", err)
+	}
+}
+
+// zipped is what a record takes in a batch that is compressed with gzip.
+func zipped(t *testing.T, r kmsg.Record) []byte {
+	t.Helper()
+	r.Length = int32(len(r.AppendTo(nil)) - 1) // its own, still 0, takes a byte
+	var packed bytes.Buffer
+	w, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(r.AppendTo(nil)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return packed.Bytes()
+}
+
+// gzipBatch is a batch of one record that is compressed already.
+func gzipBatch(base int64, packed []byte) []byte {
+	b := kmsg.RecordBatch{FirstOffset: base, Magic: 2, Attributes: 1, NumRecords: 1, Records: packed}
+	raw := b.AppendTo(nil)
+	binary.BigEndian.PutUint32(raw[8:], uint32(len(raw)-batchPrefix))
+	return sign(raw)
 }
 
 // FuzzParse feeds answers that no broker would send: they must not panic, take

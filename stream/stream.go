@@ -37,6 +37,17 @@ type Batch struct {
 	HighWatermark int64
 }
 
+// Assignment is a partition that the group has given to this consumer.
+type Assignment struct {
+	Partition  int32
+	Partitions int // how many the topic has
+	// Committed is the offset up to which the group has committed: the records
+	// below it were processed to the end once before, by whichever member held
+	// the partition then. 0 if nothing was committed. It may be behind: what was
+	// processed last before a crash is above it.
+	Committed int64
+}
+
 // Processor consumes one partition. No two calls to it run at the same time,
 // though they may come from different goroutines.
 type Processor interface {

@@ -49,6 +49,7 @@ func suite(t *testing.T, connection stream.Connection) {
 		{"records arrive once, in order, with their times", testOrder},
 		{"offsets are committed only after Process", testCommit},
 		{"a restart reads from the start", testRestart},
+		{"a replay takes no commit back", testReplay},
 		{"every compression is read", testCompression},
 		{"aborted transactions never happened", testTransactions},
 		{"dead letters say where they come from", testDeadLetters},

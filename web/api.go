@@ -75,7 +75,7 @@ func (s *site) failJSON(w http.ResponseWriter, r *http.Request, err error) {
 func (s *site) writeJSON(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
-		s.log.Error("could not write an answer as JSON", "err", err)
+		s.log.Error("Could not write an answer as JSON", "error", err)
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}

@@ -1,8 +1,12 @@
 package web
 
 import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
 	"net/http"
 	"runtime/debug"
+	"strings"
 )
 
 // maxBody is in bytes. No request has a body worth reading.
@@ -33,6 +37,27 @@ func (s *site) guard(next http.Handler) http.Handler {
 	})
 }
 
+// authorized lets through who knows the token, or everybody if there is none.
+func (s *site) authorized(next http.HandlerFunc) http.HandlerFunc {
+	if s.token == "" {
+		return next
+	}
+	// Sums have one length, so comparing them gives nothing of the token away.
+	want := sha256.Sum256([]byte(s.token))
+	return func(w http.ResponseWriter, r *http.Request) {
+		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		got := sha256.Sum256([]byte(strings.TrimLeft(token, " ")))
+		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(got[:], want[:]) == 0 {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="holdfast"`)
+			s.failJSON(w, r, errUnauthorized)
+			return
+		}
+		next(w, r)
+	}
+}
+
+var errUnauthorized = errors.New("the request needs the bearer token of web.token_file")
+
 // abort logs a panic and breaks the connection off, so that half an answer is
 // never taken for a whole one. The server would do the same, but log it with
 // the client's address.
@@ -42,7 +67,7 @@ func (s *site) abort() {
 		return
 	}
 	if fault != http.ErrAbortHandler { //nolint:errorlint // the very value is the signal
-		s.log.Error("a web request panicked", "panic", fault, "stack", string(debug.Stack()))
+		s.log.Error("A web request panicked", "panic", fault, "stack", string(debug.Stack()))
 	}
 	panic(http.ErrAbortHandler)
 }

@@ -84,9 +84,55 @@ func TestEveryAddressAnswersItsMethodsAlone(t *testing.T) {
 }
 
 func TestTheConsoleNeedsAStore(t *testing.T) {
-	if _, err := web.New(web.Options{Console: true}); err == nil {
-		t.Error("a console without a store was taken")
+	for _, o := range []web.Options{{Console: true}, {Token: "token"}} {
+		if _, err := web.New(o); err == nil {
+			t.Errorf("%+v was taken without a store", o)
+		}
 	}
+}
+
+func TestTheTokenIsNeededToReportWhatWasSeen(t *testing.T) {
+	for name, o := range map[string]web.Options{
+		"bare":    {Token: "s3cret-token"},
+		"console": {Token: "s3cret-token", Console: true},
+	} {
+		store := &memory{messages: []holdfast.Message{message("voice-1", "ana", holdfast.InApp)}}
+		o.Store = store
+		server := serve(t, o)
+		for _, authorization := range []string{
+			"", "s3cret-token", "Bearer", "Bearer ", "Bearer s3cret", "Bearer s3cret-token2", "Bearer S3cret-token",
+			"Basic czNjcmV0LXRva2VuOg==", "Token s3cret-token",
+		} {
+			got := ask(t, "POST", server.URL+"/api/v1/alerts/voice-1/seen", "Authorization", authorization)
+			got.expect(t, http.StatusUnauthorized, `{"error":"the request needs the bearer token`)
+			if challenge := got.header.Get("WWW-Authenticate"); !strings.HasPrefix(challenge, "Bearer") {
+				t.Errorf("%s, %q: challenged with %q", name, authorization, challenge)
+			}
+		}
+		if !store.messages[0].Seen.IsZero() {
+			t.Fatalf("%s: it counts as seen without the token", name)
+		}
+		for _, authorization := range []string{"Bearer s3cret-token", "bearer  s3cret-token"} {
+			ask(t, "POST", server.URL+"/api/v1/alerts/voice-1/seen", "Authorization", authorization).expect(t, http.StatusNoContent)
+		}
+		if store.messages[0].Seen.IsZero() {
+			t.Errorf("%s: it does not count as seen", name)
+		}
+		ask(t, "POST", server.URL+"/api/v1/alerts/voice-2/seen", "Authorization", "Bearer s3cret-token").expect(t, http.StatusNotFound)
+	}
+}
+
+func TestTheTokenOpensNothingElse(t *testing.T) {
+	store := &memory{messages: []holdfast.Message{message("voice-1", "ana", holdfast.InApp)}}
+	bare := serve(t, web.Options{Store: store, Token: "s3cret-token"})
+	for _, path := range []string{"/api/v1/alerts", "/api/v1/messages?account=ana", "/inbox?account=ana", "/alerts"} {
+		ask(t, "GET", bare.URL+path, "Authorization", "Bearer s3cret-token").expect(t, http.StatusNotFound)
+	}
+	// The page can't know the token, and a look at it says nothing about the owner.
+	console := serve(t, web.Options{Store: store, Token: "s3cret-token", Console: true})
+	page := ask(t, "GET", console.URL+"/inbox?account=ana")
+	page.expect(t, http.StatusOK, "Text of voice-1")
+	page.expectNot(t, "data-unseen", "s3cret")
 }
 
 func TestEveryAnswerIsGuarded(t *testing.T) {

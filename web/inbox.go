@@ -10,6 +10,7 @@ import (
 type inbox struct {
 	Account  string // "" until one is chosen
 	Demo     bool   // the demo's own account
+	Reports  bool   // what was on the screen counts as seen by the owner
 	Messages []message
 }
 
@@ -54,5 +55,5 @@ func (s *site) loadInbox(r *http.Request) (any, error) {
 			shown[i-1], shown[i] = older, newer
 		}
 	}
-	return inbox{Account: account, Demo: account == s.demo, Messages: shown}, nil
+	return inbox{Account: account, Demo: account == s.demo, Reports: s.token == "", Messages: shown}, nil
 }

@@ -62,7 +62,7 @@ func (s *site) writePage(w http.ResponseWriter, status int, template string, p p
 	p.Console, p.Demo, p.Version = s.console, s.demo != "", s.version
 	var b bytes.Buffer
 	if err := s.templates[template].ExecuteTemplate(&b, "layout", p); err != nil {
-		s.log.Error("could not draw a page", "page", template, "err", err)
+		s.log.Error("Could not draw a page", "page", template, "error", err)
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
@@ -115,6 +115,8 @@ func (s *site) explain(ctx context.Context, err error) (status int, text string)
 	switch {
 	case errors.As(err, &bad):
 		return http.StatusBadRequest, bad.Error()
+	case errors.Is(err, errUnauthorized):
+		return http.StatusUnauthorized, err.Error()
 	case errors.Is(err, ErrNotFound):
 		return http.StatusNotFound, "no such alert"
 	case ctx.Err() != nil:
@@ -134,5 +136,5 @@ func (s *site) complain(err error) {
 	if now-last < complaintPause.Nanoseconds() || !s.complained.CompareAndSwap(last, now) {
 		return
 	}
-	s.log.Error("could not read the store for the web", "err", err)
+	s.log.Error("Could not read the store for the web", "error", err)
 }

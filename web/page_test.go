@@ -157,7 +157,7 @@ func TestAStoreThatFailsIsLoggedOnceAndNotExplainedToStrangers(t *testing.T) {
 		got.expectNot(t, "hunter2")
 	}
 	server.Close() // waits for the handlers, and so for the log
-	if n := strings.Count(log.String(), "could not read the store"); n != 1 {
+	if n := strings.Count(log.String(), "Could not read the store"); n != 1 {
 		t.Errorf("logged %d times:\n%s", n, log.String())
 	}
 }

@@ -100,7 +100,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
 		if err := server.Shutdown(grace); err != nil {
-			o.Logger.Warn("cut off web requests that did not end in time", "after", shutdownTimeout)
+			o.Logger.Warn("Cut off web requests that did not end in time", "after", shutdownTimeout)
 			return server.Close()
 		}
 		return nil

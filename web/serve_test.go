@@ -65,7 +65,7 @@ func TestStreamsEndWhenTheServerDoes(t *testing.T) {
 		t.Errorf("the stream ended with %q, %v", html, err)
 	}
 	// Not cut off after the time of grace, but ended by itself.
-	if strings.Contains(log.String(), "cut off") {
+	if strings.Contains(log.String(), "Cut off") {
 		t.Errorf("log: %s", log.String())
 	}
 }

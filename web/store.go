@@ -31,7 +31,8 @@ type Store interface {
 
 	// Watch returns a channel that receives after alerts, occurrences, actions
 	// or messages have changed, until ctx ends. Several changes may come as
-	// one; none may be lost.
+	// one; none that this process made may be lost. What other replicas change
+	// need not be announced: streams look for it by themselves.
 	Watch(ctx context.Context) <-chan struct{}
 }
 

@@ -17,8 +17,9 @@ const (
 	// streamPause is the least time between two readings of one stream, so
 	// that a flood of alerts does not become a flood of queries.
 	streamPause = 250 * time.Millisecond
-	// heartbeat keeps proxies from closing a quiet stream, and finds the
-	// clients that are gone.
+	// heartbeat is how often a quiet stream looks for what other replicas have
+	// changed. It sends something in any case: that keeps proxies from closing
+	// the stream, and finds the clients that are gone.
 	heartbeat = 15 * time.Second
 	// streamWriteTimeout is how long a client may take to receive one event.
 	streamWriteTimeout = 10 * time.Second
@@ -73,14 +74,12 @@ func (s *site) follow(v view, r *http.Request, changes <-chan struct{}, client *
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {
+		quiet := false
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-beat.C:
-			if client.ping() != nil {
-				return nil
-			}
-			continue
+			quiet = true
 		case _, open := <-changes:
 			if !open {
 				return nil
@@ -90,11 +89,16 @@ func (s *site) follow(v view, r *http.Request, changes <-chan struct{}, client *
 		if err != nil {
 			return err
 		}
-		if region != last {
+		switch {
+		case region != last:
 			if client.send(region) != nil {
 				return nil
 			}
 			last = region
+		case quiet:
+			if client.ping() != nil {
+				return nil
+			}
 		}
 		if pause(ctx, streamPause) != nil {
 			return nil

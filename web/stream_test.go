@@ -2,13 +2,16 @@ package web_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/holdfastd/holdfast"
@@ -96,6 +99,32 @@ func TestANewMessageArrivesByItself(t *testing.T) {
 	if third := stream.next(); !strings.Contains(third, `<span class="seen">Seen</span>`) {
 		t.Errorf("after it was seen: %s", third)
 	}
+}
+
+func TestWhatAnotherReplicaWroteArrivesToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &memory{}
+		handler, err := web.New(web.Options{Store: store, Console: true, DemoAccount: "ana"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Second, func() {
+			store.mu.Lock()
+			defer store.mu.Unlock()
+			store.messages = append(store.messages, message("voice-1", "ana", holdfast.InApp)) // and nobody is told
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, httptest.NewRequestWithContext(ctx, "GET", "/inbox/events", nil)) // for a minute
+		stream := answer.Body.String()
+		if n := strings.Count(stream, "event: region"); n != 2 || !strings.Contains(stream, "Text of voice-1") {
+			t.Errorf("%d events, want the empty inbox and the message:\n%s", n, stream)
+		}
+		if !strings.HasSuffix(stream, ":\n\n") {
+			t.Errorf("nothing kept the stream open after the last event:\n%s", stream)
+		}
+	})
 }
 
 func TestAnAlertArrivesByItself(t *testing.T) {

@@ -2,9 +2,9 @@
 // inbox, the security team's alerts, both as JSON, the metrics and the health.
 //
 // It only shows what the store holds: apart from "seen" it must never change
-// anything, and it must never trust a text it shows. It authenticates nobody;
-// TLS and basic auth come from [Serve]'s configuration file, and anything finer
-// from a proxy in front.
+// anything, and it must never trust a text it shows. It authenticates nobody
+// but the backend that reports what was seen; TLS and basic auth come from
+// [Serve]'s configuration file, and anything finer from a proxy in front.
 package web
 
 import (
@@ -19,7 +19,8 @@ import (
 
 // Options says what a handler serves.
 type Options struct {
-	// Store is where alerts and messages are read. Required with Console.
+	// Store is where alerts and messages are read. Required with Console or
+	// Token.
 	Store Store
 
 	// Console serves the inbox and alerts pages and their API. They show every
@@ -27,6 +28,13 @@ type Options struct {
 	// behind authentication. Defaults to false: only metrics, health and
 	// reload.
 	Console bool
+
+	// Token is the secret by which the service's own backend reports, as a
+	// bearer token, that an owner has seen a message. With it that address is
+	// served without the console too, and nobody else may report: the inbox
+	// page, which then is for reading alone, no longer does. Defaults to "":
+	// no such address without the console, and one open to all with it.
+	Token string
 
 	// DemoAccount is the account whose inbox is shown first, as the demo wants
 	// it. Defaults to none: the alerts come first, and the inbox asks for an
@@ -58,6 +66,7 @@ type Options struct {
 type site struct {
 	store   Store
 	console bool
+	token   string // "" for none
 	demo    string // account, "" outside the demo
 	ready   func(context.Context) error
 	reload  func(context.Context) error
@@ -82,8 +91,8 @@ func New(o Options) (http.Handler, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Console && o.Store == nil {
-		return nil, errors.New("the web console needs a store")
+	if (o.Console || o.Token != "") && o.Store == nil {
+		return nil, errors.New("the web console and its API need a store")
 	}
 
 	files, err := loadAssets()
@@ -97,6 +106,7 @@ func New(o Options) (http.Handler, error) {
 	s := &site{
 		store:     o.Store,
 		console:   o.Console,
+		token:     o.Token,
 		demo:      o.DemoAccount,
 		ready:     o.Ready,
 		reload:    o.Reload,
@@ -119,6 +129,9 @@ func New(o Options) (http.Handler, error) {
 		s.addConsole(mux)
 	} else {
 		mux.Handle("GET /{$}", s.page(view{template: "closed", load: nothing}))
+	}
+	if o.Console || o.Token != "" {
+		mux.HandleFunc("POST /api/v1/alerts/{id}/seen", s.authorized(s.serveSeen))
 	}
 	return s.guard(mux), nil
 }
@@ -144,6 +157,5 @@ func (s *site) addConsole(mux *http.ServeMux) {
 
 	mux.HandleFunc("GET /api/v1/alerts", s.serveAlertsJSON)
 	mux.HandleFunc("GET /api/v1/alerts/{id}", s.serveAlertJSON)
-	mux.HandleFunc("POST /api/v1/alerts/{id}/seen", s.serveSeen)
 	mux.HandleFunc("GET /api/v1/messages", s.serveMessagesJSON)
 }

@@ -13,13 +13,38 @@ import (
 	"github.com/holdfastd/holdfast/internal/webhook"
 	"github.com/holdfastd/holdfast/notify"
 	"github.com/holdfastd/holdfast/respond"
+	"github.com/holdfastd/holdfast/rules"
 	"github.com/holdfastd/holdfast/store"
 )
 
+// planner says what follows from alerts, within what the configuration allows.
+type planner struct{ endsSessions bool }
+
 // plan says what follows from an alert: ending sessions comes first, the
 // messages that tell of it second.
-func plan(a holdfast.Alert) []holdfast.Action {
-	return append(respond.Plan(a), notify.Plan(a)...)
+func (p planner) plan(a holdfast.Alert) []holdfast.Action {
+	var ending []holdfast.Action
+	if p.endsSessions {
+		ending = respond.Plan(a)
+	}
+	return append(ending, notify.Plan(a, len(ending) > 0)...)
+}
+
+// shortcomings says which of a rule's responses lead to less than it asks for.
+func shortcomings(r *rules.Rule, cfg *config.Config) []string {
+	sentences := respond.Unsupported(r.Respond)
+	if r.Without != nil {
+		sentences = append(sentences, "without: an alert whose deadline has passed fires with the partition's next event; on an idle one it waits")
+	}
+	for _, response := range r.Respond {
+		switch {
+		case response.Kind == holdfast.TerminateSessions && cfg.Respond.Sessions == nil:
+			sentences = append(sentences, "terminate_sessions ends no session: respond.sessions is not configured")
+		case response.Kind == holdfast.NotifyOwner && r.Level >= holdfast.High && cfg.Notify.SMS == nil:
+			sentences = append(sentences, "notify_owner sends no SMS: notify.sms is not configured")
+		}
+	}
+	return sentences
 }
 
 // worker carries out what was planned, by kind.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io/fs"
 
 	"github.com/holdfastd/holdfast/rules"
 	"github.com/holdfastd/holdfast/workbench"
@@ -39,7 +40,9 @@ func (c *backtestCommand) Run(ctx context.Context, std streams) error {
 	}
 	b := workbench.Backtest{Rules: set, Reporter: reporter, Diagnostics: std.err, Stdin: std.in}
 	summary, err := b.Run(ctx, c.Events...)
-	if err = errors.Join(err, out.Flush()); err != nil {
+	if err = errors.Join(err, out.Flush()); errors.Is(err, fs.ErrNotExist) {
+		return usageError(err)
+	} else if err != nil {
 		return err
 	}
 	if c.Strict && summary.BadLines > 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/holdfastd/holdfast/config"
 	"github.com/holdfastd/holdfast/detector"
 	"github.com/holdfastd/holdfast/internal/diag"
 	"github.com/holdfastd/holdfast/notify"
@@ -15,6 +16,8 @@ import (
 type checkCommand struct {
 	Config string   `short:"c" help:"A configuration file to check, with the rules it names." placeholder:"FILE"`
 	Rules  []string `arg:"" optional:"" help:"Rule files or folders. Without any, those of the configuration, or the default pack."`
+
+	config *config.Config
 }
 
 func (*checkCommand) Help() string {
@@ -38,7 +41,7 @@ func (c *checkCommand) Run(_ context.Context, std streams) error {
 		if needs := detector.Unsupported(r); len(needs) > 0 {
 			doubts = append(doubts, detector.UnsupportedRule{Rule: r, Needs: needs}.String())
 		}
-		for _, sentence := range respond.Unsupported(r.Respond) {
+		for _, sentence := range c.shortcomings(r) {
 			doubts = append(doubts, "rule `"+r.ID+"`: "+sentence)
 		}
 		for _, doubt := range doubts {
@@ -52,9 +55,17 @@ func (c *checkCommand) Run(_ context.Context, std streams) error {
 	return err
 }
 
-func (c *checkCommand) load(std streams) (*rules.Set, error) {
+func (c *checkCommand) shortcomings(r *rules.Rule) []string {
+	if c.config == nil {
+		return respond.Unsupported(r.Respond)
+	}
+	return shortcomings(r, c.config)
+}
+
+// load reads the rules, and notes the configuration if there is one.
+func (c *checkCommand) load(std streams) (set *rules.Set, err error) {
 	if c.Config != "" {
-		_, set, err := loadAll(c.Config, c.Rules, std.err)
+		c.config, set, err = loadAll(c.Config, c.Rules, std.err)
 		return set, err
 	}
 	templates, err := notify.NewTemplates(notify.TemplateOptions{})
@@ -64,11 +75,10 @@ func (c *checkCommand) load(std streams) (*rules.Set, error) {
 	return loadRules(c.Rules, rules.Options{Templates: templates.Names()}, std.err)
 }
 
-// findings turns mistakes that would keep the daemon from starting into what
-// check found.
+// findings turns what would keep the daemon from starting into what check found.
 func findings(err error) error {
-	if exit := (*exitError)(nil); errors.As(err, &exit) && exit.said != nil {
-		return &exitError{code: exitFindings, said: exit.said}
+	if exit, ok := errors.AsType[*exitError](err); ok {
+		return &exitError{code: exitFindings, err: exit.err, said: exit.said}
 	}
 	return err
 }

@@ -22,7 +22,6 @@ import (
 	"github.com/holdfastd/holdfast/detector"
 	"github.com/holdfastd/holdfast/intake"
 	"github.com/holdfastd/holdfast/notify"
-	"github.com/holdfastd/holdfast/respond"
 	"github.com/holdfastd/holdfast/rules"
 	"github.com/holdfastd/holdfast/store"
 	"github.com/holdfastd/holdfast/stream"
@@ -33,12 +32,13 @@ import (
 // demo makes them up; from here on both are the same.
 type daemonOptions struct {
 	config *config.Config
-	// load reads configuration and rules again, for a reload.
+	// load reads configuration and rules again, for a reload; nil if there is
+	// nothing to read.
 	load func() (*config.Config, *rules.Set, error)
 	set  *rules.Set
 	// directory stands in for the configured one, if it is set.
 	directory notify.Directory
-	// listener is where the web server listens; by default config.Web.Listen.
+	// listener is where the web server listens. Defaults to config.Web.Listen.
 	listener net.Listener
 	// demoAccount is whose inbox the web server shows first.
 	demoAccount string
@@ -74,7 +74,14 @@ func runDaemon(ctx context.Context, opts daemonOptions) (err error) {
 	d.reloads = newReloadMetrics(d.registry)
 	d.reloads.done(nil, time.Now())
 	logger.Info("Starting", "version", version.Version, "rules", len(opts.set.Rules), "rule_set", opts.set.Hash)
-	d.warnUnsupported(opts.set)
+	d.warnShortcomings(cfg, opts.set)
+
+	if d.listener == nil {
+		if d.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Web.Listen); err != nil {
+			return usageError(fmt.Errorf("%w; web.listen names another address", err))
+		}
+	}
+	defer func() { _ = d.listener.Close() }() // the server has, if it came to that
 
 	if d.contacts, err = openContacts(cfg.Directory, opts.directory, logger, opts.diagnostics); err != nil {
 		return err
@@ -99,7 +106,7 @@ func runDaemon(ctx context.Context, opts daemonOptions) (err error) {
 		onAlert: opts.onAlert,
 	}
 	if err := d.pipeline.use(opts.set); err != nil {
-		return usageError(err)
+		return drawn(err, fileContent, opts.diagnostics)
 	}
 	d.pipeline.metrics.expect(opts.set)
 	d.consumer, err = stream.NewConsumer(stream.ConsumerOptions{
@@ -113,7 +120,9 @@ func runDaemon(ctx context.Context, opts daemonOptions) (err error) {
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error { return d.serve(ctx) })
 	work.Go(func() error { return servePprof(ctx, cfg.Pprof.Listen, logger) })
-	work.Go(func() error { return d.reloadOnHangup(ctx) })
+	if d.load != nil {
+		work.Go(func() error { return d.reloadOnHangup(ctx) })
+	}
 	work.Go(func() error { return d.consume(ctx) })
 	err = work.Wait()
 	if err == nil {
@@ -126,15 +135,16 @@ func runDaemon(ctx context.Context, opts daemonOptions) (err error) {
 // its jobs and consumes the topic until ctx ends.
 func (d *daemon) consume(ctx context.Context) (err error) {
 	w := new(worker) // made once there is a store to work from, and before Start
-	kept := d.openStore(ctx, store.Options{
-		URL: d.config.Store.URL.Reveal(), MaxActionAge: d.config.MaxActionAge, Plan: plan,
+	kept, err := d.openStore(ctx, store.Options{
+		URL: d.config.Store.URL.Reveal(), MaxActionAge: d.config.MaxActionAge,
+		Plan: planner{endsSessions: d.config.Respond.Sessions != nil}.plan,
 		Work: func(ctx context.Context, job holdfast.Job) (holdfast.Outcome, error) {
 			return w.work(ctx, job)
 		},
 		Logger: d.logger, Registerer: d.registry,
 	})
-	if kept == nil {
-		return nil
+	if err != nil || kept == nil {
+		return err
 	}
 	// The context that ends the work is no measure for finishing the jobs.
 	defer func() { err = errors.Join(err, kept.Close(context.WithoutCancel(ctx))) }()
@@ -154,11 +164,19 @@ func (d *daemon) consume(ctx context.Context) (err error) {
 }
 
 // openStore tries until the store opens, or until ctx ends and it returns nil.
-func (d *daemon) openStore(ctx context.Context, opts store.Options) *store.Store {
+// The error is one that trying again would not mend.
+func (d *daemon) openStore(ctx context.Context, opts store.Options) (*store.Store, error) {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 200*time.Millisecond, 10*time.Second
 	said := false
-	kept, err := backoff.Retry(ctx, func() (*store.Store, error) { return store.Open(ctx, opts) },
+	open := func() (*store.Store, error) {
+		kept, err := store.Open(ctx, opts)
+		if errors.Is(err, store.ErrUnusable) {
+			err = backoff.Permanent(err)
+		}
+		return kept, err
+	}
+	kept, err := backoff.Retry(ctx, open,
 		backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(0),
 		backoff.WithNotify(func(err error, _ time.Duration) {
 			if !said {
@@ -166,13 +184,15 @@ func (d *daemon) openStore(ctx context.Context, opts store.Options) *store.Store
 				said = true
 			}
 		}))
-	if err != nil {
-		return nil
-	}
-	if said {
+	switch {
+	case errors.Is(err, store.ErrUnusable):
+		return nil, usageError(err)
+	case err != nil:
+		return nil, nil //nolint:nilerr // ctx has ended
+	case said:
 		d.logger.Info("The store is open")
 	}
-	return kept
+	return kept, nil
 }
 
 // ready reports what keeps the daemon from doing its work.
@@ -185,30 +205,34 @@ func (d *daemon) ready(ctx context.Context) error {
 	if err := kept.Ping(ctx); err != nil {
 		reasons = append(reasons, fmt.Errorf("the store does not answer: %w", err))
 	}
-	return errors.Join(append(reasons, d.consumer.Ready())...)
+	return errors.Join(append(reasons, d.pipeline.ready(), d.consumer.Ready())...)
 }
 
-// warnUnsupported names the responses that rules ask for and nobody carries out.
-func (d *daemon) warnUnsupported(set *rules.Set) {
+// warnShortcomings names what leads to less than rules ask for.
+func (d *daemon) warnShortcomings(cfg *config.Config, set *rules.Set) {
 	for _, r := range set.Rules {
-		for _, sentence := range respond.Unsupported(r.Respond) {
-			d.logger.Warn("A response is not carried out", "rule", r.ID, "response", sentence)
+		for _, sentence := range shortcomings(r, cfg) {
+			d.logger.Warn("A rule leads to less than it asks for", "rule", r.ID, "shortcoming", sentence)
 		}
 	}
 }
 
 // serve answers the web server's requests until ctx ends.
 func (d *daemon) serve(ctx context.Context) error {
-	handler, err := web.New(web.Options{
-		Store: webStore{&d.store}, Console: d.config.Web.Console, DemoAccount: d.demoAccount,
-		Gatherer: d.registry, Ready: d.ready, Reload: d.reload, Version: version.Version,
+	opts := web.Options{
+		Store: webStore{&d.store}, Console: d.config.Web.Console, Token: d.config.Web.Token.Reveal(),
+		DemoAccount: d.demoAccount, Gatherer: d.registry, Ready: d.ready, Version: version.Version,
 		Logger: d.logger.With("component", "web"),
-	})
+	}
+	if d.load != nil {
+		opts.Reload = d.reload
+	}
+	handler, err := web.New(opts)
 	if err != nil {
 		return err
 	}
 	return web.Serve(ctx, web.ServeOptions{
-		Listener: d.listener, Listen: d.config.Web.Listen, ConfigFile: d.config.Web.ConfigFile,
+		Listener: d.listener, ConfigFile: d.config.Web.ConfigFile,
 		Handler: handler, Logger: d.logger.With("component", "web"),
 	})
 }

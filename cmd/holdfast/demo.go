@@ -32,6 +32,8 @@ type demoCommand struct {
 	Listen string `help:"Address of the web server." default:"127.0.0.1:9480"`
 	Seed   uint64 `help:"Chooses what happens; the same seed gives the same traffic." default:"1"`
 	Log    bool   `help:"Show the daemon's own log as well."`
+
+	Pace float64 `hidden:"" default:"1" help:"How much faster than usual everything happens."`
 }
 
 func (*demoCommand) Help() string {
@@ -61,7 +63,12 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return fmt.Errorf("making the demo's folder: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	tell := &narrator{w: std.out, start: time.Now()}
+	defer func() {
+		if err = errors.Join(err, os.RemoveAll(folder)); err == nil {
+			tell.closing()
+		}
+	}()
 
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
@@ -73,8 +80,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 	}
 	defer broker.Close()
 
-	tell := &narrator{w: std.out, start: time.Now()}
-	stage, err := demo.NewStage(demo.StageOptions{Seed: c.Seed, Owner: demoOwner, OnScene: tell.scene})
+	stage, err := demo.NewStage(demo.StageOptions{Seed: c.Seed, Pace: c.Pace, Owner: demoOwner, OnScene: tell.scene})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -94,9 +100,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 			logger: c.logger(std.err), diagnostics: std.err, onAlert: tell.alert,
 		})
 	})
-	err = work.Wait()
-	tell.closing()
-	return err
+	return work.Wait()
 }
 
 // config is the configuration of the demo's daemon: what a small service would

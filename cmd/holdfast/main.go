@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // owners' time zones, whatever the image has
 
@@ -25,7 +26,7 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 
@@ -47,6 +48,9 @@ type commands struct {
 
 // run carries out one command line and returns the exit code.
 func run(ctx context.Context, args []string, std streams) int {
+	if version.Version == "" {
+		version.Version = builtVersion()
+	}
 	var cmd commands
 	exited, code := false, exitDone
 	parser, err := kong.New(&cmd,
@@ -56,7 +60,6 @@ func run(ctx context.Context, args []string, std streams) int {
 		kong.Exit(func(c int) { exited, code = true, c }),
 		kong.Vars{"version": version.Print("holdfast")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, Summary: true}),
-		kong.UsageOnError(),
 		kong.Bind(std),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
@@ -76,6 +79,15 @@ func run(ctx context.Context, args []string, std streams) int {
 		return exitUsage
 	}
 	return report(selected.Run(), std.err)
+}
+
+// builtVersion is the version of a program that was built without one: what the
+// Go command noted.
+func builtVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
 }
 
 // exitError ends a command with a code of its own.

@@ -21,6 +21,8 @@ type pipelineMetrics struct {
 	duplicates prometheus.Counter
 	late       prometheus.Counter
 	overflowed prometheus.Counter
+	tooOld     prometheus.Counter
+	blocked    *prometheus.GaugeVec
 }
 
 func newPipelineMetrics(reg prometheus.Registerer) *pipelineMetrics {
@@ -52,6 +54,16 @@ func newPipelineMetrics(reg prometheus.Registerer) *pipelineMetrics {
 			Help: "Entries that a group forgot because it was full (engine.max_entries).",
 		}),
 	}
+	m.tooOld = with.NewCounter(prometheus.CounterOpts{
+		Name: "holdfast_alerts_too_old_total",
+		Help: "Alerts that were older than max_action_age when they were first stored, so that nothing followed.",
+	})
+	m.blocked = with.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "holdfast_partitions_blocked",
+		Help: "Partitions whose consumption waits because what they have to write to takes no writes.",
+	}, []string{"to"})
+	m.blocked.WithLabelValues(toStore)
+	m.blocked.WithLabelValues(toDeadLetters)
 	for _, reason := range intake.Reasons {
 		m.rejected.WithLabelValues(string(reason))
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/holdfastd/holdfast"
 	"github.com/holdfastd/holdfast/detector"
 	"github.com/holdfastd/holdfast/intake"
+	"github.com/holdfastd/holdfast/internal/diag"
 	"github.com/holdfastd/holdfast/rules"
 	"github.com/holdfastd/holdfast/store"
 	"github.com/holdfastd/holdfast/stream"
@@ -48,6 +48,21 @@ type pipeline struct {
 
 	rules      atomic.Pointer[rules.Set]
 	partitions atomic.Int32 // of the topic; 0 until the first is opened
+	blocked    atomic.Int32 // partitions that wait for the store or the dead-letter topic
+}
+
+// What a partition can be blocked by, as metric labels.
+const (
+	toStore       = "store"
+	toDeadLetters = "dead_letter_topic"
+)
+
+// ready reports partitions that can't go on.
+func (p *pipeline) ready() error {
+	if n := p.blocked.Load(); n > 0 {
+		return fmt.Errorf("partitions that wait because the store or the dead-letter topic takes no writes: %d", n)
+	}
+	return nil
 }
 
 // use puts a set of rules in force, from each partition's next batch on. It
@@ -60,43 +75,43 @@ func (p *pipeline) use(set *rules.Set) error {
 	return nil
 }
 
-// evaluable reports rules that the daemon can't evaluate, each by name: those
-// whose operators are not there yet, and those whose groups would be torn apart
-// because the topic has several partitions and is divided by account.
+// evaluable reports, as a diag.List, every rule that the daemon can't evaluate:
+// those whose operators are not there yet, and those whose groups would be torn
+// apart because the topic has several partitions and is divided by account.
 func evaluable(set *rules.Set, partitions int) error {
-	if _, err := detector.New(detector.Options{Rules: set}); err != nil {
-		return err
-	}
-	if partitions <= 1 {
-		return nil
-	}
-	var across []string
+	var found diag.List
 	for _, r := range set.Rules {
-		if !r.ByAccount() && r.Status != holdfast.Deprecated {
-			across = append(across, fmt.Sprintf("%s:%d:%d: rule `%s` is not grouped by account, and no partition sees the whole group: "+
-				"the topic has %d partitions", r.File, r.Pos.Line, r.Pos.Column, r.ID, partitions))
+		if r.Status == holdfast.Deprecated {
+			continue
+		}
+		if needs := detector.Unsupported(r); len(needs) > 0 {
+			found.Add(r.File, r.Pos, "%s", detector.UnsupportedRule{Rule: r, Needs: needs})
+		}
+		if partitions > 1 && !r.ByAccount() {
+			found = append(found, diag.Diagnostic{
+				File: r.File, Pos: r.Pos,
+				Message: fmt.Sprintf("rule `%s` is not grouped by account, and no partition sees the whole group: the topic has %d partitions", r.ID, partitions),
+				Hint:    "use a topic of one partition, or leave the rule out",
+			})
 		}
 	}
-	if len(across) > 0 {
-		return errors.New(strings.Join(across, "\n") + "\nuse a topic of one partition, or leave these rules out")
-	}
-	return nil
+	return found.Err()
 }
 
 // open makes the processor of a partition.
-func (p *pipeline) open(_ context.Context, partition int32, partitions int) (stream.Processor, error) {
-	p.partitions.Store(int32(min(partitions, 1<<20)))
+func (p *pipeline) open(_ context.Context, a stream.Assignment) (stream.Processor, error) {
+	p.partitions.Store(int32(min(a.Partitions, 1<<20)))
 	set := p.rules.Load()
-	if err := evaluable(set, partitions); err != nil {
+	if err := evaluable(set, a.Partitions); err != nil {
 		return nil, usageError(err)
 	}
 	opts := p.engine
-	opts.Partition, opts.Rules = partition, set
+	opts.Partition, opts.Rules = a.Partition, set
 	engine, err := detector.New(opts)
 	if err != nil {
 		return nil, err
 	}
-	return &processor{pipeline: p, engine: engine, set: set, partition: partition}, nil
+	return &processor{pipeline: p, engine: engine, set: set, partition: a.Partition, replayed: a.Committed}, nil
 }
 
 // processor is the pipeline of one partition.
@@ -105,6 +120,7 @@ type processor struct {
 	engine    *detector.Engine
 	set       *rules.Set // that the engine applies
 	partition int32
+	replayed  int64 // records before this offset were processed to the end once before
 	event     holdfast.Event
 	out       detector.Output
 	letters   []stream.DeadLetter
@@ -132,21 +148,23 @@ func (p *processor) Process(ctx context.Context, batch stream.Batch) error {
 	}
 	p.logRejected()
 	if len(p.letters) > 0 {
-		err := p.untilDone(ctx, "dead_letter_topic", func() error { return p.deadLetters.DeadLetters(ctx, p.deadTopic, p.letters) })
+		err := p.untilDone(ctx, toDeadLetters, func() error { return p.deadLetters.DeadLetters(ctx, p.deadTopic, p.letters) })
 		if err != nil {
 			return err
 		}
 	}
 	if len(p.out.Alerts) > 0 || len(p.out.Occurrences) > 0 {
 		var written store.Written
-		err := p.untilDone(ctx, "store", func() (err error) {
-			written, err = p.alerts.Write(ctx, store.Batch{Alerts: p.out.Alerts, Occurrences: p.out.Occurrences})
+		err := p.untilDone(ctx, toStore, func() error {
+			w, err := p.alerts.Write(ctx, store.Batch{Alerts: p.out.Alerts, Occurrences: p.out.Occurrences})
+			// A failed write may have made a part durable, which is not new to the next.
+			written.New, written.TooOld = append(written.New, w.New...), written.TooOld+w.TooOld
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		p.measure(batch.Records, written.New)
+		p.measure(batch.Records, written)
 	}
 	p.counted = p.metrics.engine(p.counted, p.engine.Stats())
 	return nil
@@ -165,6 +183,9 @@ func (p *processor) record(r *stream.Record) {
 	reason := intake.InvalidJSON
 	if bad, ok := errors.AsType[*intake.Error](err); ok {
 		reason = bad.Reason
+	}
+	if r.Offset < p.replayed {
+		return // it is in the dead-letter topic already
 	}
 	p.metrics.rejected.WithLabelValues(string(reason)).Inc()
 	p.letters = append(p.letters, stream.DeadLetter{Topic: p.topic, Partition: p.partition, Record: *r, Reason: string(reason)})
@@ -192,6 +213,12 @@ func (p *processor) untilDone(ctx context.Context, what string, try func() error
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 100*time.Millisecond, 5*time.Second
 	down := false
+	defer func() {
+		if down {
+			p.metrics.blocked.WithLabelValues(what).Dec()
+			p.blocked.Add(-1)
+		}
+	}()
 	_, err := backoff.Retry(ctx, func() (struct{}, error) { return struct{}{}, try() },
 		backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(0),
 		backoff.WithNotify(func(err error, _ time.Duration) {
@@ -199,6 +226,8 @@ func (p *processor) untilDone(ctx context.Context, what string, try func() error
 				p.logger.Error("Can't write; consumption of the partition pauses until it works again",
 					"to", what, "partition", p.partition, "error", err)
 				down = true
+				p.metrics.blocked.WithLabelValues(what).Inc()
+				p.blocked.Add(1)
 			}
 		}))
 	if err == nil && down {
@@ -209,10 +238,15 @@ func (p *processor) untilDone(ctx context.Context, what string, try func() error
 
 // measure counts the alerts that are new and how long each took from the
 // broker's receipt of the event that completed it until now, when it is durable.
-func (p *processor) measure(records []stream.Record, alerts []holdfast.Alert) {
+func (p *processor) measure(records []stream.Record, written store.Written) {
+	if written.TooOld > 0 {
+		p.metrics.tooOld.Add(float64(written.TooOld))
+		p.logger.Warn("Alerts are older than max_action_age: they are recorded, and nothing follows from them",
+			"count", written.TooOld, "partition", p.partition)
+	}
 	now := p.now()
-	for i := range alerts {
-		a := &alerts[i]
+	for i := range written.New {
+		a := &written.New[i]
 		p.metrics.alerts.WithLabelValues(a.Rule, a.Level.String(), string(a.Status)).Inc()
 		received, ok := timeOf(records, a.Trigger.Offset)
 		if !ok {

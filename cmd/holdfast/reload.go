@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/signal"
 	"reflect"
+	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/holdfastd/holdfast/config"
 )
@@ -15,9 +16,6 @@ import (
 // reload reads configuration, rules and contacts again and puts them in force,
 // all of them or none. What only a restart can change is named.
 func (d *daemon) reload(ctx context.Context) (err error) {
-	if d.load == nil {
-		return errors.New("there is no configuration to read again")
-	}
 	select {
 	case d.reloadMu <- struct{}{}:
 		defer func() { <-d.reloadMu }()
@@ -46,7 +44,7 @@ func (d *daemon) reload(ctx context.Context) (err error) {
 		return err
 	}
 	d.pipeline.metrics.expect(set)
-	d.warnUnsupported(set)
+	d.warnShortcomings(cfg, set)
 	if changed := needRestart(d.config, cfg); len(changed) > 0 {
 		d.logger.Warn("Some settings changed that take effect at the next start only", "sections", changed)
 	}
@@ -62,10 +60,22 @@ func needRestart(before, after *config.Config) []string {
 	for i := range old.NumField() {
 		name := old.Type().Field(i).Name
 		if name != "Rules" && !reflect.DeepEqual(old.Field(i).Interface(), now.Field(i).Interface()) {
-			changed = append(changed, name)
+			changed = append(changed, key(name))
 		}
 	}
 	return changed
+}
+
+// key is a setting's name in the file: MaxActionAge is max_action_age.
+func key(field string) string {
+	var b strings.Builder
+	for i, r := range field {
+		if i > 0 && unicode.IsUpper(r) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
 }
 
 // reloadOnHangup reloads on SIGHUP until ctx ends.

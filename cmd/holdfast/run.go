@@ -29,14 +29,17 @@ Example:
 
 // Run carries out the command.
 func (c *runCommand) Run(ctx context.Context, std streams) error {
-	load := func() (*config.Config, *rules.Set, error) { return loadAll(c.Config, c.Rules, std.err) }
-	cfg, set, err := load()
+	cfg, set, err := loadAll(c.Config, c.Rules, std.err)
 	if err != nil {
 		return err
 	}
+	drawing := std.err
+	if !terminal(drawing) {
+		drawing = io.Discard // a log that machines read has the findings as one line
+	}
 	return runDaemon(ctx, daemonOptions{
-		config: cfg, set: set, load: load,
-		logger: newLogger(cfg.Log, std.err), diagnostics: std.err,
+		config: cfg, set: set, logger: newLogger(cfg.Log, std.err), diagnostics: std.err,
+		load: func() (*config.Config, *rules.Set, error) { return loadAll(c.Config, c.Rules, drawing) },
 	})
 }
 
@@ -70,9 +73,13 @@ func fileContent(name string) []byte {
 // newLogger logs as text to a terminal and as JSON elsewhere, unless told which.
 func newLogger(cfg config.Log, w io.Writer) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: cfg.Level}
-	file, ok := w.(*os.File)
-	if cfg.Format == config.LogText || cfg.Format != config.LogJSON && ok && term.IsTerminal(int(file.Fd())) {
+	if cfg.Format == config.LogText || cfg.Format != config.LogJSON && terminal(w) {
 		return slog.New(slog.NewTextHandler(w, opts))
 	}
 	return slog.New(slog.NewJSONHandler(w, opts))
+}
+
+func terminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }

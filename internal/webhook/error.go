@@ -9,18 +9,18 @@ import (
 
 // The reasons of an [Error].
 const (
-	Unavailable  = "unavailable"  // no answer, or one that asks for another try
-	Gone         = "gone"         // 410: the receiver wants no more messages
-	Unauthorized = "unauthorized" // 401 or 403: most likely the wrong secret
-	NotFound     = "not_found"    // 404
-	Redirected   = "redirected"   // 3xx: not followed
-	Rejected     = "rejected"     // any other answer that another try won't change
+	Unavailable      = "unavailable"        // no answer, or one that asks for another try
+	Gone             = "gone"               // 410: the receiver wants no more messages
+	Unauthorized     = "unauthorized"       // 401 or 403: most likely the wrong secret
+	EndpointNotFound = "endpoint_not_found" // 404
+	Redirected       = "redirected"         // 3xx: not followed
+	Rejected         = "rejected"           // any other answer of 4xx
 )
 
 // Error is a message that was not accepted.
 type Error struct {
 	Reason    string        // one of the reasons above
-	Permanent bool          // another try would end the same way
+	Permanent bool          // no other try is wanted: 410 alone
 	Status    int           // HTTP status; 0 without an answer
 	After     time.Duration // how long the receiver asks to be left alone, at most [LongestWait]; 0 if it doesn't say
 
@@ -45,22 +45,23 @@ func (e *Error) RetryAfter() time.Duration { return e.After }
 // hour late is of no use to anyone.
 const LongestWait = time.Minute
 
-// refusal is the error of an answer outside 2xx.
+// refusal is the error of an answer outside 2xx. The specification has 410
+// alone end the tries: anything else may come from what stands before the
+// receiver while that is being replaced, such as an ingress without a backend.
 func refusal(resp *http.Response, now time.Time) *Error {
-	e := &Error{Status: resp.StatusCode, Permanent: true}
+	e := &Error{Status: resp.StatusCode, After: RetryAfter(resp.Header, now)}
 	switch status := resp.StatusCode; {
 	case status >= 500,
 		status == http.StatusTooManyRequests,
 		status == http.StatusRequestTimeout,
 		status == http.StatusTooEarly:
-		e.Reason, e.Permanent = Unavailable, false
-		e.After = RetryAfter(resp.Header, now)
+		e.Reason = Unavailable
 	case status == http.StatusGone:
-		e.Reason = Gone
+		e.Reason, e.Permanent, e.After = Gone, true, 0
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		e.Reason = Unauthorized
 	case status == http.StatusNotFound:
-		e.Reason = NotFound
+		e.Reason = EndpointNotFound
 	case status < 400:
 		e.Reason = Redirected
 	default:

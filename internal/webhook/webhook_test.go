@@ -91,16 +91,16 @@ func TestAnswersAndWhatTheyMean(t *testing.T) {
 		{200, "", false},
 		{204, "", false},
 		{299, "", false},
-		{302, webhook.Redirected, true},
-		{304, webhook.Redirected, true},
-		{400, webhook.Rejected, true},
-		{401, webhook.Unauthorized, true},
-		{403, webhook.Unauthorized, true},
-		{404, webhook.NotFound, true},
+		{302, webhook.Redirected, false},
+		{304, webhook.Redirected, false},
+		{400, webhook.Rejected, false},
+		{401, webhook.Unauthorized, false},
+		{403, webhook.Unauthorized, false},
+		{404, webhook.EndpointNotFound, false},
 		{408, webhook.Unavailable, false},
 		{410, webhook.Gone, true},
-		{413, webhook.Rejected, true},
-		{422, webhook.Rejected, true},
+		{413, webhook.Rejected, false},
+		{422, webhook.Rejected, false},
 		{425, webhook.Unavailable, false},
 		{429, webhook.Unavailable, false},
 		{500, webhook.Unavailable, false},
@@ -138,17 +138,19 @@ func TestRetryAfterIsHonoredUpToABound(t *testing.T) {
 		time.Now().Add(time.Hour).UTC().Format(http.TimeFormat):  webhook.LongestWait,
 		time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat): 0,
 	} {
-		s := sender(t, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Retry-After", header)
-			w.WriteHeader(http.StatusServiceUnavailable)
-		})
-		_, err := s.Send(t.Context(), "id", event(nil))
-		e, ok := errors.AsType[interface {
-			error
-			RetryAfter() time.Duration
-		}](err)
-		if !ok || e.RetryAfter() != want {
-			t.Errorf("%q: got %v", header, err)
+		for _, status := range []int{http.StatusServiceUnavailable, http.StatusNotFound} {
+			s := sender(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Retry-After", header)
+				w.WriteHeader(status)
+			})
+			_, err := s.Send(t.Context(), "id", event(nil))
+			e, ok := errors.AsType[interface {
+				error
+				RetryAfter() time.Duration
+			}](err)
+			if !ok || e.RetryAfter() != want {
+				t.Errorf("%d, %q: got %v", status, header, err)
+			}
 		}
 	}
 }
