@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"strings"
 
 	"github.com/holdfastd/holdfast"
 	"github.com/holdfastd/holdfast/rules"
@@ -19,19 +20,21 @@ type firing struct {
 }
 
 // newFiring makes an alert from a rule, the event that completed it and the
-// evidence, which holds that event as well.
+// evidence, which holds that event as well. The alert outlives the event and so
+// has its own copies of texts.
 func newFiring(r *rules.Rule, s *scope, evidence []entry) firing {
 	a := firing{scope: *s}
 	a.openUntil = s.Event.Time
 	a.alert = holdfast.Alert{
 		Rule: r.ID, Title: r.Title, Version: r.Version, Level: r.Level, Status: r.Status,
-		Time: s.Event.Time, Account: s.Event.Account, Country: s.Event.Client.Country, Channel: s.Event.Channel,
+		Time: s.Event.Time, Account: strings.Clone(s.Event.Account),
+		Country: strings.Clone(s.Event.Client.Country), Channel: strings.Clone(s.Event.Channel),
 		Trigger: s.position, Count: len(evidence), Respond: r.Respond,
 		Evidence: make([]holdfast.Evidence, len(evidence)),
 		First:    evidence[0].first, Last: evidence[0].time,
 	}
 	for _, f := range r.GroupBy {
-		a.alert.Group = append(a.alert.Group, holdfast.GroupValue{Field: f.Name, Value: f.Value(&s.Scope)})
+		a.alert.Group = append(a.alert.Group, holdfast.GroupValue{Field: f.Name, Value: strings.Clone(f.Value(&s.Scope))})
 	}
 	for i := range evidence {
 		en := &evidence[i]

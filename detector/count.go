@@ -1,27 +1,47 @@
 package detector
 
-// applyCount applies a rule that counts events (DESIGN 3.3).
+// applyCount applies a rule that counts events, or different values among them
+// (DESIGN 3.3).
 func (r *ruleState) applyCount(e *Engine, s *scope, out *Output) (firing, bool) {
 	if r.cancel.holds(s) {
-		if _, g, ok := r.groupOf(e, s); ok && g != nil {
-			g.take(len(r.same) == 0, e.key.same(r.buf[:0], r.same, &s.Scope))
+		if _, g, ok := r.groupOf(e, s, r.settingsFor(s)); ok && g != nil {
+			same := r.rule.Cancel.Same
+			g.take(len(same) == 0, e.key.same(r.buf[:0], same, &s.Scope))
 		}
 		return firing{}, false
 	}
 	if !r.match.holds(s) || r.excepted(s) {
 		return firing{}, false
 	}
-	id, g, ok := r.groupOf(e, s)
-	if !ok || g.suppressed(s, out) {
+	set := r.settingsFor(s)
+	id, g, ok := r.groupOf(e, s, set)
+	if !ok || g.suppressed(s.Event.Time, s.position, out) {
 		return firing{}, false
 	}
 	if g == nil {
 		g = &group{}
 	}
 	defer r.keep(e, id, g)
-	e.stats.Overflowed += g.append(r.entryOf(e, s), r.rule.Timespan, e.opts.MaxEntries)
-	if len(g.entries) < r.rule.Count {
+	e.stats.Overflowed += g.append(r.entryOf(e, s), set.timespan, e.opts.MaxEntries)
+	if len(g.entries) < set.count || !r.distinct(g.entries) {
 		return firing{}, false
 	}
-	return r.fire(s, g, g.entries), true
+	return r.complete(e, s, g, set, g.entries)
+}
+
+// distinct reports whether each of the rule's fields has as many different
+// values among the entries as it asks for.
+func (r *ruleState) distinct(entries []entry) bool {
+	for i := range r.rule.Distinct {
+		different := make(map[uint64]struct{}, r.rule.Distinct[i].Count)
+		for _, en := range entries {
+			if en.values[i] != 0 {
+				different[en.values[i]] = struct{}{}
+			}
+		}
+		if len(different) < r.rule.Distinct[i].Count {
+			return false
+		}
+	}
+	return true
 }

@@ -6,9 +6,11 @@
 package detector
 
 import (
+	"container/heap"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/holdfastd/holdfast"
@@ -55,6 +57,8 @@ type Engine struct {
 	watermark holdfast.Instant
 	started   bool // the watermark has a value
 	queue     []firing
+	deadlines deadlines
+	serial    int64 // of the next held alert
 	stats     Stats
 }
 
@@ -104,6 +108,7 @@ func (e *Engine) SetRules(set *rules.Set) error {
 	for _, r := range e.rules {
 		before[r.rule.ID] = r
 	}
+	heirs := make(map[*ruleState]*ruleState, len(e.rules))
 	next := make([]*ruleState, 0, len(set.Rules))
 	for _, r := range set.Rules {
 		if r.Status == holdfast.Deprecated {
@@ -112,9 +117,15 @@ func (e *Engine) SetRules(set *rules.Set) error {
 		state := newRuleState(r, set)
 		if old := before[r.ID]; old != nil && old.rule.Version == r.Version {
 			state.groups, state.expiry = old.groups, old.expiry
+			heirs[old] = state
 		}
 		next = append(next, state)
 	}
+	e.deadlines = slices.DeleteFunc(e.deadlines, func(h *held) bool {
+		h.rule = heirs[h.rule]
+		return h.rule == nil
+	})
+	heap.Init(&e.deadlines)
 	e.rules, e.opts.Rules = next, set
 	return nil
 }
@@ -135,8 +146,9 @@ func (e *Engine) Process(in Input, out *Output) {
 	}
 	e.stats.Events++
 	e.advance(in)
+	e.pass(e.watermark, false, out)
 
-	s := scope{Scope: expression.Scope{Event: in.Event, Profile: e.profiles.view(in.Event)}}
+	s := scope{Scope: expression.Scope{Event: in.Event, Profile: e.profiles.view(in.Event, &e.key)}}
 	s.position = holdfast.Position{Partition: e.opts.Partition, Offset: in.Offset, Time: in.Event.Time}
 	s.first = in.Event.Time
 	e.apply(&s, out)
@@ -144,6 +156,9 @@ func (e *Engine) Process(in Input, out *Output) {
 	e.drain(out)
 	e.expire()
 }
+
+// Finish lets every deadline pass, as at the end of a file. The watermark stays.
+func (e *Engine) Finish(out *Output) { e.pass(0, true, out) }
 
 // advance moves the watermark by an event: to no later than the broker saw it.
 func (e *Engine) advance(in Input) {

@@ -47,13 +47,14 @@ func (x *expiry) due(watermark holdfast.Instant) []groupID {
 // expire frees the groups and profiles that the watermark has left behind.
 func (e *Engine) expire() {
 	for _, r := range e.rules {
-		span := r.rule.Timespan + e.opts.MaxLateness
+		span := r.longest + e.opts.MaxLateness
 		for ids := r.expiry.due(e.watermark); ids != nil; ids = r.expiry.due(e.watermark) {
 			for _, id := range ids {
 				g := r.groups[id]
 				g.forget(e.watermark, span, e.opts.MaxLateness)
 				if until, ok := g.remembersUntil(span, e.opts.MaxLateness); ok {
-					r.expiry.add(until, id)
+					// What is held past its deadline passes with the next event.
+					r.expiry.add(max(until, e.watermark), id)
 				} else {
 					delete(r.groups, id)
 				}

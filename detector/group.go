@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -12,16 +13,20 @@ type entry struct {
 	time     holdfast.Instant
 	first    holdfast.Instant // time; of an alert, where its own evidence begins
 	position holdfast.Position
-	alert    string // the alert's id, where the entry is one
-	device   uint64 // hash of device.id
-	session  uint64 // hash of session.id
-	same     uint64 // hash of the values that cancel compares; 0 equals nothing
+	alert    string   // the alert's id, where the entry is one
+	device   uint64   // hash of device.id
+	session  uint64   // hash of session.id
+	same     uint64   // hash of the values that cancel compares; 0 equals nothing
+	values   []uint64 // hashes of the values that distinct counts; 0 is none
 }
 
 // group is the state of one group of a rule.
 type group struct {
-	entries []entry // of a count, in the order of arrival
+	entries []entry // of a count or score, in the order of arrival
 	chains  []chain // of a sequence: chains[n] has n+1 events; the zero chain is none
+	score   float64 // sum of a score, as of newest
+	surge   *baseline
+	held    []*held // alerts that wait for their deadline
 	newest  holdfast.Instant
 	alive   bool // newest has a value: there are entries, or chains were begun
 
@@ -34,7 +39,7 @@ type group struct {
 
 // clear drops entries and chains, as if none had ever been.
 func (g *group) clear() {
-	g.entries = nil
+	g.entries, g.score = nil, 0
 	clear(g.chains)
 	g.alive, g.newest = false, 0
 }
@@ -51,6 +56,7 @@ func (g *group) saw(t holdfast.Instant) {
 func (g *group) forget(watermark holdfast.Instant, span, lateness time.Duration) {
 	if g.alive && watermark > g.newest.Add(span) {
 		g.clear()
+		g.surge = nil
 	}
 	if g.hasOpen && watermark > g.suppressedUntil.Add(lateness) {
 		g.hasOpen = false
@@ -60,14 +66,17 @@ func (g *group) forget(watermark holdfast.Instant, span, lateness time.Duration)
 // remembersUntil returns the watermark past which the group is empty, if it
 // holds anything at all.
 func (g *group) remembersUntil(span, lateness time.Duration) (holdfast.Instant, bool) {
-	var until holdfast.Instant
+	until := holdfast.Instant(math.MinInt64)
 	if g.alive {
 		until = g.newest.Add(span)
 	}
-	if open := g.suppressedUntil.Add(lateness); g.hasOpen && (!g.alive || open > until) {
-		until = open
+	if g.hasOpen {
+		until = max(until, g.suppressedUntil.Add(lateness))
 	}
-	return until, g.alive || g.hasOpen
+	for _, h := range g.held {
+		until = max(until, h.deadline())
+	}
+	return until, g.alive || g.hasOpen || len(g.held) > 0
 }
 
 // append adds an entry to a count and drops those that are older than timespan

@@ -2,6 +2,7 @@ package detector
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/holdfastd/holdfast"
@@ -16,8 +17,9 @@ const (
 	longestIDLen = 256 // bytes; a longer device or session id is not remembered
 )
 
-// profiles is what the engine learns of each account from accepted logins: its
-// devices and its active sessions (DESIGN 3.9). What an attacker does must not
+// profiles is what the engine learns of each account, from accepted logins above
+// all: its devices and active sessions, where it is used from, and when its SIM
+// or number changed (DESIGN 3.9). What an attacker does must not
 // push out what the owner did before, so a full list gives up its newest
 // unproven item first.
 type profiles struct {
@@ -33,7 +35,13 @@ type profile struct {
 	// alarmed is until when an alert of level high or above was last open.
 	alarmed    holdfast.Instant
 	wasAlarmed bool
-	last       holdfast.Instant // newest accepted login
+	last       holdfast.Instant // newest event that it was learned from
+
+	countries, networks places
+	where               whereabouts
+	sim                 change
+	phone               uint64 // hash of the number; 0 if unknown
+	phoneChange         change
 }
 
 type device struct {
@@ -75,45 +83,84 @@ func (p *profile) device(id string) *device {
 }
 
 // view is the profile as the rules see it: before the event.
-func (ps *profiles) view(e *holdfast.Event) expression.Profile {
+func (ps *profiles) view(e *holdfast.Event, key *hashKey) expression.Profile {
 	p := ps.byAccount[e.Account]
 	if p == nil {
-		return expression.Profile{}
+		return expression.Profile{SIMAge: never, PhoneAge: never}
 	}
-	d := p.device(e.Device.ID)
-	if d == nil {
-		return expression.Profile{}
+	v := expression.Profile{
+		SIMAge: p.sim.age(e.Time), PhoneAge: p.phoneChange.age(e.Time), TravelKMH: p.where.speed(e),
+		NetworkKnown: p.networks.find(networkOf(e)) != nil,
 	}
-	return expression.Profile{
-		DeviceKnown: d.knownAt(e.Time, ps.opts.TrustAfter),
-		DeviceAge:   max(0, e.Time.Sub(d.first)),
+	if d := p.device(e.Device.ID); d != nil {
+		v.DeviceKnown = d.knownAt(e.Time, ps.opts.TrustAfter)
+		v.DeviceAge = max(0, e.Time.Sub(d.first))
 	}
+	if c := p.countries.find(key.narrow(e.Client.Country)); c != nil {
+		v.CountryKnown, v.CountryAge = true, max(0, e.Time.Sub(c.first))
+	}
+	return v
 }
+
+// networkOf stands for the event's network; 0 is none.
+func networkOf(e *holdfast.Event) uint64 { return uint64(max(0, e.Client.ASN)) }
 
 // learn takes in what an event says of its account.
 func (ps *profiles) learn(e *holdfast.Event, key *hashKey) {
-	p := ps.byAccount[e.Account]
 	switch e.Type {
 	case holdfast.TypeLoginSucceeded, holdfast.TypeSessionStarted:
-		if p == nil {
-			p = &profile{last: e.Time}
-			ps.byAccount[e.Account] = p
-			ps.visit(e.Account, e.Time)
-		}
-		p.last = max(p.last, e.Time)
+		p := ps.of(e)
 		p.accept(e, ps.opts.TrustAfter, key)
 		p.start(e, key)
+		p.countries.accept(key.narrow(e.Client.Country), e.Time)
+		p.networks.accept(networkOf(e), e.Time)
+		p.where.saw(e)
+		if p.phone == 0 {
+			p.phone = key.narrow(e.Phone)
+		}
+	case holdfast.TypeSIMChanged:
+		ps.of(e).sim.saw(e.Time)
+	case holdfast.TypeAccountChanged:
+		ps.changed(e, key)
 	case holdfast.TypeSessionEnded:
-		if p != nil && e.Session != "" {
+		if p := ps.byAccount[e.Account]; p != nil && e.Session != "" {
 			p.sessions = slices.DeleteFunc(p.sessions, func(s session) bool { return s.id == e.Session })
 		}
 	}
+	p := ps.byAccount[e.Account]
 	if p == nil || e.Device.Trusted != holdfast.Trusted {
 		return
 	}
 	if d := p.device(e.Device.ID); d != nil && (!d.wasTrusted || e.Time < d.trusted) {
 		d.trusted, d.wasTrusted = e.Time, true
 	}
+}
+
+// of returns the profile of the event's account, making one if there is none.
+func (ps *profiles) of(e *holdfast.Event) *profile {
+	p := ps.byAccount[e.Account]
+	if p == nil {
+		p = &profile{last: e.Time}
+		account := strings.Clone(e.Account)
+		ps.byAccount[account] = p
+		ps.visit(account, e.Time)
+	}
+	p.last = max(p.last, e.Time)
+	return p
+}
+
+// changed learns of a change to the account: one of its phone number if it names
+// another number than the account was known to have.
+func (ps *profiles) changed(e *holdfast.Event, key *hashKey) {
+	number := key.narrow(e.Phone)
+	if number == 0 {
+		return
+	}
+	p := ps.of(e)
+	if p.phone != 0 && p.phone != number {
+		p.phoneChange.saw(e.Time)
+	}
+	p.phone = number
 }
 
 // accept remembers the device of an accepted login.
@@ -140,7 +187,7 @@ func (p *profile) accept(e *holdfast.Event, trustAfter time.Duration, key *hashK
 		p.devices = slices.Delete(p.devices, newest, newest+1)
 	}
 	p.devices = append(p.devices, device{
-		id: id, hash: key.narrow(id), first: e.Time, last: e.Time,
+		id: strings.Clone(id), hash: key.narrow(id), first: e.Time, last: e.Time,
 		doubted: p.wasAlarmed && e.Time <= p.alarmed,
 	})
 }
@@ -165,7 +212,7 @@ func (p *profile) start(e *holdfast.Event, key *hashKey) {
 		p.sessions = slices.Delete(p.sessions, newest, newest+1)
 	}
 	p.sessions = append(p.sessions, session{
-		id: id, device: e.Device.ID, hash: key.narrow(id), deviceHash: key.narrow(e.Device.ID),
+		id: strings.Clone(id), device: strings.Clone(e.Device.ID), hash: key.narrow(id), deviceHash: key.narrow(e.Device.ID),
 		started: e.Time, trusted: e.Device.Trusted == holdfast.Trusted,
 	})
 }

@@ -1,6 +1,8 @@
 package detector
 
 import (
+	"time"
+
 	"github.com/holdfastd/holdfast"
 	"github.com/holdfastd/holdfast/rules"
 	"github.com/holdfastd/holdfast/rules/expression"
@@ -11,10 +13,14 @@ type ruleState struct {
 	rule       *rules.Rule
 	match      condition
 	cancel     condition
-	same       []expression.Field // of cancel
 	until      condition
+	without    condition
 	slots      []condition // the steps of a sequence, one per event
+	points     []condition // the lines of a score
 	exceptions []condition
+	settings   settings
+	overrides  []override
+	longest    time.Duration // that any group remembers for, lateness apart
 
 	groups map[groupID]*group
 	expiry expiry
@@ -27,6 +33,19 @@ type condition struct {
 	alerts  map[string]bool
 	until   holdfast.Instant // of an exception: the first instant it does not hold at
 	ends    bool
+}
+
+// settings are the values that an override can change.
+type settings struct {
+	count              int
+	timespan, suppress time.Duration
+	threshold          float64
+}
+
+// override sets other values for the events that match.
+type override struct {
+	condition
+	settings settings
 }
 
 // newRuleState compiles a rule against the set it belongs to.
@@ -46,11 +65,21 @@ func newRuleState(r *rules.Rule, set *rules.Set) *ruleState {
 	s := &ruleState{rule: r, groups: make(map[groupID]*group), expiry: newExpiry()}
 	s.match, s.until = compile(r.Match), compile(r.Until)
 	if r.Cancel != nil {
-		s.cancel, s.same = compile(r.Cancel.Match), r.Cancel.Same
+		s.cancel = compile(r.Cancel.Match)
+	}
+	if r.Without != nil {
+		s.without = compile(r.Without.Match)
 	}
 	for _, step := range r.Sequence {
 		for range step.Count {
 			s.slots = append(s.slots, compile(step.Match))
+		}
+	}
+	s.settings = settings{count: r.Count, timespan: r.Timespan, suppress: r.Suppress}
+	if r.Score != nil {
+		s.settings.threshold = r.Score.Threshold
+		for _, line := range r.Score.Points {
+			s.points = append(s.points, compile(line.Match))
 		}
 	}
 	for _, x := range r.Exceptions {
@@ -58,7 +87,53 @@ func newRuleState(r *rules.Rule, set *rules.Set) *ruleState {
 		c.until, c.ends = x.Until, x.Ends
 		s.exceptions = append(s.exceptions, c)
 	}
+	s.longest = s.span(r.Timespan)
+	for _, o := range r.Overrides {
+		own := s.settings.with(o)
+		s.overrides = append(s.overrides, override{compile(o.Match), own})
+		s.longest = max(s.longest, s.span(own.timespan))
+	}
 	return s
+}
+
+// with returns the settings with an override's values in place of their own.
+func (s settings) with(o rules.Override) settings {
+	if o.Count != nil {
+		s.count = *o.Count
+	}
+	if o.Timespan != nil {
+		s.timespan = *o.Timespan
+	}
+	if o.Suppress != nil {
+		s.suppress = *o.Suppress
+	}
+	if o.Threshold != nil {
+		s.threshold = *o.Threshold
+	}
+	return s
+}
+
+// settingsFor returns the values in force for an event: those of the first
+// override that matches, or the rule's own.
+func (r *ruleState) settingsFor(s *scope) *settings {
+	for i := range r.overrides {
+		if o := &r.overrides[i]; o.holds(s) {
+			return &o.settings
+		}
+	}
+	return &r.settings
+}
+
+// span is how long after its newest event a group remembers, lateness apart.
+func (r *ruleState) span(timespan time.Duration) time.Duration {
+	const halfLives = 20 // a millionth is left
+	switch {
+	case r.rule.Score != nil:
+		return halfLives * r.rule.Score.HalfLife
+	case r.rule.Surge != nil:
+		return halfLives * r.rule.Surge.HalfLife
+	}
+	return timespan
 }
 
 // holds reports whether the condition is met. An alert is shown only to a
@@ -83,15 +158,23 @@ func (r *ruleState) excepted(s *scope) bool {
 
 // apply shows the event to the rule, and returns the alert if one fires.
 func (r *ruleState) apply(e *Engine, s *scope, out *Output) (firing, bool) {
-	if r.rule.Sequence != nil {
+	if r.without.holds(s) {
+		r.answer(e, s)
+	}
+	switch {
+	case r.rule.Sequence != nil:
 		return r.applySequence(e, s, out)
+	case r.rule.Score != nil:
+		return r.applyScore(e, s, out)
+	case r.rule.Surge != nil:
+		return r.applySurge(e, s, out)
 	}
 	return r.applyCount(e, s, out)
 }
 
 // groupOf finds the event's group and lets it forget what is too old to count.
 // There is none if one of the group's fields is empty.
-func (r *ruleState) groupOf(e *Engine, s *scope) (groupID, *group, bool) {
+func (r *ruleState) groupOf(e *Engine, s *scope, set *settings) (groupID, *group, bool) {
 	values, ok := valuesOf(r.buf[:0], r.rule.GroupBy, &s.Scope)
 	r.buf = values
 	if !ok {
@@ -100,7 +183,7 @@ func (r *ruleState) groupOf(e *Engine, s *scope) (groupID, *group, bool) {
 	id := e.key.wide(values)
 	g := r.groups[id]
 	if g != nil {
-		g.forget(e.watermark, r.rule.Timespan+e.opts.MaxLateness, e.opts.MaxLateness)
+		g.forget(e.watermark, r.span(set.timespan)+e.opts.MaxLateness, e.opts.MaxLateness)
 	}
 	return id, g, true
 }
@@ -108,10 +191,10 @@ func (r *ruleState) groupOf(e *Engine, s *scope) (groupID, *group, bool) {
 // keep makes sure that the group is stored and will be looked at again when it
 // may have nothing left to remember.
 func (r *ruleState) keep(e *Engine, id groupID, g *group) {
-	if g == nil || g.listed {
+	if g.listed {
 		return
 	}
-	if until, ok := g.remembersUntil(r.rule.Timespan+e.opts.MaxLateness, e.opts.MaxLateness); ok {
+	if until, ok := g.remembersUntil(r.longest+e.opts.MaxLateness, e.opts.MaxLateness); ok {
 		r.groups[id] = g
 		g.listed = true
 		r.expiry.add(until, id)
@@ -124,33 +207,48 @@ func (r *ruleState) entryOf(e *Engine, s *scope) entry {
 		time: s.Event.Time, first: s.first, position: s.position, alert: s.alert,
 		device: e.key.narrow(s.Event.Device.ID), session: e.key.narrow(s.Event.Session),
 	}
-	if len(r.same) > 0 {
-		en.same = e.key.same(r.buf[:0], r.same, &s.Scope)
+	if r.rule.Cancel != nil {
+		en.same = e.key.same(r.buf[:0], r.rule.Cancel.Same, &s.Scope)
+	}
+	if len(r.rule.Distinct) > 0 {
+		en.values = make([]uint64, len(r.rule.Distinct))
+		for i := range r.rule.Distinct {
+			en.values[i] = e.key.narrow(r.rule.Distinct[i].Field.Value(&s.Scope))
+		}
 	}
 	return en
 }
 
-// suppressed reports whether the event falls into an open alert; if so it is
-// counted as one more occurrence of it.
-func (g *group) suppressed(s *scope, out *Output) bool {
-	if g == nil || !g.hasOpen || s.Event.Time > g.suppressedUntil {
+// suppressed reports whether something of time t falls into an open alert; if so
+// it is counted as one more occurrence of it.
+func (g *group) suppressed(t holdfast.Instant, at holdfast.Position, out *Output) bool {
+	if g == nil || !g.hasOpen || t > g.suppressedUntil {
 		return false
 	}
 	g.open.Count++
-	g.open.Last = s.position
+	g.open.Last = at
 	out.occurred(g.open)
 	return true
 }
 
-// fire makes the alert of a group from its evidence and opens the suppression.
-func (r *ruleState) fire(s *scope, g *group, evidence []entry) firing {
+// complete makes the alert of a group whose condition is met, from its evidence.
+// It fires at once, or is held back for as long as the rule says.
+func (r *ruleState) complete(e *Engine, s *scope, g *group, set *settings, evidence []entry) (firing, bool) {
 	a := newFiring(r.rule, s, evidence)
 	g.clear()
-	g.hasOpen = r.rule.Suppress > 0
-	if g.hasOpen {
-		g.suppressedUntil = s.Event.Time.Add(r.rule.Suppress)
-		g.open = holdfast.Occurrences{Alert: a.alert.ID, Last: s.position}
+	if r.rule.Without != nil {
+		r.hold(e, g, a, set.suppress)
+		return firing{}, false
+	}
+	g.openAlert(&a, set.suppress)
+	return a, true
+}
+
+// openAlert opens the suppression of an alert that fires.
+func (g *group) openAlert(a *firing, suppress time.Duration) {
+	if g.hasOpen = suppress > 0; g.hasOpen {
+		g.suppressedUntil = a.alert.Time.Add(suppress)
+		g.open = holdfast.Occurrences{Alert: a.alert.ID, Last: a.alert.Trigger}
 		a.openUntil = g.suppressedUntil
 	}
-	return a
 }

@@ -2,6 +2,7 @@ package detector
 
 import (
 	"slices"
+	"time"
 
 	"github.com/holdfastd/holdfast"
 )
@@ -42,7 +43,7 @@ func (c chain) events() []entry {
 // group never holds more chains than the sequence has events.
 func (r *ruleState) applySequence(e *Engine, s *scope, out *Output) (firing, bool) {
 	if r.until.holds(s) {
-		if _, g, ok := r.groupOf(e, s); ok && g != nil {
+		if _, g, ok := r.groupOf(e, s, r.settingsFor(s)); ok && g != nil {
 			g.clear()
 		}
 		return firing{}, false
@@ -50,8 +51,9 @@ func (r *ruleState) applySequence(e *Engine, s *scope, out *Output) (firing, boo
 	if !slices.ContainsFunc(r.slots, func(c condition) bool { return c.holds(s) }) || r.excepted(s) {
 		return firing{}, false
 	}
-	id, g, ok := r.groupOf(e, s)
-	if !ok || g.suppressed(s, out) {
+	set := r.settingsFor(s)
+	id, g, ok := r.groupOf(e, s, set)
+	if !ok || g.suppressed(s.Event.Time, s.position, out) {
 		return firing{}, false
 	}
 	if g == nil {
@@ -62,8 +64,8 @@ func (r *ruleState) applySequence(e *Engine, s *scope, out *Output) (firing, boo
 		g.chains = make([]chain, len(r.slots))
 	}
 	g.saw(s.Event.Time)
-	if complete := r.extend(g, s, r.entryOf(e, s)); complete.last != nil {
-		return r.fire(s, g, complete.events()), true
+	if whole := r.extend(g, s, r.entryOf(e, s), set.timespan); whole.last != nil {
+		return r.complete(e, s, g, set, whole.events())
 	}
 	return firing{}, false
 }
@@ -71,9 +73,9 @@ func (r *ruleState) applySequence(e *Engine, s *scope, out *Output) (firing, boo
 // extend lets the event take each chain one step further that it can, and
 // returns the complete chain if there is one. From the longest chain down, so
 // that the event serves one step of a chain.
-func (r *ruleState) extend(g *group, s *scope, en entry) chain {
-	oldest := g.newest.Add(-r.rule.Timespan)
-	tooOld := func(c chain) bool { return r.rule.Timespan > 0 && c.earliest < oldest }
+func (r *ruleState) extend(g *group, s *scope, en entry, timespan time.Duration) chain {
+	oldest := g.newest.Add(-timespan)
+	tooOld := func(c chain) bool { return timespan > 0 && c.earliest < oldest }
 	for i := range g.chains {
 		if g.chains[i].last != nil && tooOld(g.chains[i]) {
 			g.chains[i] = chain{}

@@ -16,8 +16,7 @@ type UnsupportedError struct {
 	Rules []UnsupportedRule
 }
 
-// UnsupportedRule is a rule and the operators, fields and functions it needs
-// that the engine can't evaluate yet.
+// UnsupportedRule is a rule and what it needs that the engine can't evaluate yet.
 type UnsupportedRule struct {
 	Rule  *rules.Rule
 	Needs []string
@@ -50,44 +49,15 @@ func unsupported(set *rules.Set) error {
 	return &e
 }
 
-// evaluated are the profile's fields that the engine fills in.
-var evaluated = []string{"device.known", "device.age"}
-
-// Unsupported lists what a rule needs that the engine can't evaluate yet; it is
-// empty for a rule that it can.
+// Unsupported lists what a rule needs that the engine can't evaluate yet, which
+// is named lists; it is empty for a rule that it can.
 func Unsupported(r *rules.Rule) []string {
 	var needs []string
-	for _, operator := range []struct {
-		name string
-		used bool
-	}{
-		{"distinct", r.Distinct != nil},
-		{"without", r.Without != nil},
-		{"score", r.Score != nil},
-		{"surge", r.Surge != nil},
-		{"overrides", r.Overrides != nil},
-	} {
-		if operator.used {
-			needs = append(needs, operator.name)
-		}
-	}
-	names := make([]string, 0, 8)
-	for _, f := range r.GroupBy {
-		names = append(names, f.Name)
-	}
-	if r.Cancel != nil {
-		for _, f := range r.Cancel.Same {
-			names = append(names, f.Name)
-		}
-	}
 	for _, p := range r.Conditions() {
-		names = append(names, p.Names...)
-	}
-	for _, name := range names {
-		f, problem := expression.FieldNamed(name)
-		pending := problem == nil && f.Profile && !slices.Contains(evaluated, name) || name == expression.ListFunction
-		if pending && !slices.Contains(needs, name) {
-			needs = append(needs, name)
+		for _, name := range p.Names {
+			if name == expression.ListFunction && !slices.Contains(needs, name) {
+				needs = append(needs, name)
+			}
 		}
 	}
 	return needs

@@ -75,6 +75,11 @@ func (b *Backtest) Run(ctx context.Context, files ...string) (Summary, error) {
 	if err := eachLine(ctx, files, b.Stdin, maxLine, run.line); err != nil {
 		return run.summary, err
 	}
+	run.out.Reset()
+	engine.Finish(&run.out)
+	if err := run.report(); err != nil {
+		return run.summary, err
+	}
 	stats := engine.Stats()
 	run.summary.Events, run.summary.Duplicates, run.summary.Late = stats.Events, stats.Duplicates, stats.Late
 	return run.summary, b.Reporter.Finish(run.summary)
@@ -108,6 +113,11 @@ func (b *backtestRun) line(l line) error {
 	b.ids.add(b.event.ID)
 	b.out.Reset()
 	b.engine.Process(detector.Input{Event: &b.event, Offset: l.offset}, &b.out)
+	return b.report()
+}
+
+// report passes on what came out of the engine.
+func (b *backtestRun) report() error {
 	for i := range b.out.Alerts {
 		if err := b.Reporter.Alert(&b.out.Alerts[i], b.ids); err != nil {
 			return err

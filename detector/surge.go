@@ -1,0 +1,96 @@
+package detector
+
+import (
+	"math"
+
+	"github.com/holdfastd/holdfast/rules"
+)
+
+// baseline is what a surge knows of a group's own past.
+type baseline struct {
+	bucket         int64 // the current one: event time divided by the bucket's length
+	count          int   // events in it
+	fired          bool  // in it
+	closed         int   // buckets that have trained the baseline
+	mean, variance float64
+}
+
+// deviation is the standard deviation, which is never taken for less than that
+// of rare independent events.
+func (b *baseline) deviation() float64 { return math.Sqrt(max(b.variance, b.mean, 1)) }
+
+// train lets a closed bucket with x events move the baseline.
+func (b *baseline) train(x, alpha float64, surge *rules.Surge) {
+	if b.closed == 0 {
+		b.mean, b.variance = x, 0
+	} else {
+		if b.closed >= surge.Warmup {
+			x = min(x, b.mean+surge.Sigmas*b.deviation()) // an attack must not become the norm
+		}
+		d := x - b.mean
+		b.mean += alpha * d
+		b.variance = (1 - alpha) * (b.variance + alpha*d*d)
+	}
+	b.closed++
+}
+
+// maxEmpty bounds how many empty buckets in a row are gone through one by one.
+// What is left of a baseline after so many is nothing.
+const maxEmpty = 1 << 20
+
+// advance closes the buckets before the one that an event belongs to. A late
+// event counts in the current one.
+func (b *baseline) advance(bucket int64, surge *rules.Surge) {
+	if bucket <= b.bucket {
+		return
+	}
+	alpha := 1 - math.Exp2(-float64(surge.Bucket)/float64(surge.HalfLife))
+	b.train(float64(b.count), alpha, surge)
+	for range min(bucket-b.bucket-1, maxEmpty) {
+		b.train(0, alpha, surge)
+	}
+	b.bucket, b.count, b.fired = bucket, 0, false
+}
+
+// floor is a/b rounded down, for positive b.
+func floor(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+// applySurge applies a rule that compares a group with its own past (DESIGN 3.8).
+func (r *ruleState) applySurge(e *Engine, s *scope, out *Output) (firing, bool) {
+	if !r.match.holds(s) || r.excepted(s) {
+		return firing{}, false
+	}
+	set := r.settingsFor(s)
+	id, g, ok := r.groupOf(e, s, set)
+	if !ok || g.suppressed(s.Event.Time, s.position, out) {
+		return firing{}, false
+	}
+	if g == nil {
+		g = &group{}
+	}
+	defer r.keep(e, id, g)
+	g.saw(s.Event.Time)
+	surge := r.rule.Surge
+	bucket := floor(int64(s.Event.Time), int64(surge.Bucket))
+	if g.surge == nil {
+		g.surge = &baseline{bucket: bucket}
+	}
+	b := g.surge
+	b.advance(bucket, surge)
+	b.count++
+	g.evidence(r.entryOf(e, s))
+	if b.fired || b.closed < surge.Warmup || b.count < surge.Min || float64(b.count) <= b.mean+surge.Sigmas*b.deviation() {
+		return firing{}, false
+	}
+	b.fired = true
+	newest := g.newest
+	a, fired := r.complete(e, s, g, set, g.entries)
+	g.saw(newest)
+	return a, fired
+}
