@@ -15,8 +15,7 @@ type firing struct {
 	alert     holdfast.Alert
 	scope     scope // of the event that completed it
 	openUntil holdfast.Instant
-	devices   []uint64 // hashes of the evidence's devices
-	sessions  []uint64 // hashes of the evidence's sessions
+	traces    traces
 }
 
 // newFiring makes an alert from a rule, the event that completed it and the
@@ -40,7 +39,10 @@ func newFiring(r *rules.Rule, s *scope, evidence []entry) firing {
 		en := &evidence[i]
 		a.alert.Evidence[i] = holdfast.Evidence{Position: en.position, Alert: en.alert}
 		a.alert.First, a.alert.Last = min(a.alert.First, en.first), max(a.alert.Last, en.time)
-		a.devices, a.sessions = append(a.devices, en.device), append(a.sessions, en.session)
+		a.traces.add([]uint64{en.device}, []uint64{en.session})
+		if en.behind != nil {
+			a.traces.add(en.behind.devices, en.behind.sessions)
+		}
 	}
 	a.alert.ID = alertID(r.ID, a.alert.Group, s)
 	return a

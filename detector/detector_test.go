@@ -148,6 +148,11 @@ func TestBrokerTimeBoundsTheWatermark(t *testing.T) {
 	if w, ok := r.engine.Watermark(); !ok || w != start.Add(-5*time.Second) {
 		t.Errorf("the watermark is %v: an event from the future moves it to no later than its broker time less lateness", w)
 	}
+	e.Time = start.Add(time.Minute)
+	r.engine.Process(detector.Input{Event: &e, Offset: 1, Broker: start.Add(time.Hour)}, &r.out)
+	if w, _ := r.engine.Watermark(); w != start.Add(55*time.Second) {
+		t.Errorf("the watermark is %v: a late delivery moves it to no later than the event's own time less lateness", w)
+	}
 }
 
 const steps = `
@@ -255,6 +260,69 @@ func TestIDsAreAFunctionOfTheInput(t *testing.T) {
 	if len(ids) != len(first.out.Alerts) || len(ids) < 3 {
 		t.Errorf("%d ids for %d alerts", len(ids), len(first.out.Alerts))
 	}
+}
+
+// The ids are part of what is kept: an id that changes with a new version would
+// send every alert of a replay once more.
+func TestIDsStayTheSameFromVersionToVersion(t *testing.T) {
+	r := newRun(t, `
+- {id: two, title: T, level: low, group_by: [account, device.id], match: type == "x.a", count: 2, timespan: 1m, suppress: 0s}
+- {id: upon, title: T, level: low, group_by: account, match: type == "alert"}
+`).at(0, on("d1", "x.a")).at(1, on("d1", "x.a")).at(2, on("d2", "x.a")).at(3, on("d2", "x.a"))
+	want := []string{"two-8b1bfc772ecf537f02cce10b", "upon-5de0a5bf148a031403b17a38", "two-8bb01f78b0801ae37ebf7144", "upon-2f09c0681dfd85d9f010ac63"}
+	var got []string
+	for _, a := range r.out.Alerts {
+		got = append(got, a.ID)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("ids are %q, want %q", got, want)
+	}
+}
+
+func TestADeadlineInThePastPassesWithTheNextEvent(t *testing.T) {
+	held := `- {id: held, title: T, level: low, group_by: account, match: type == "x.a", without: {match: type == "x.b", for: 1m}}`
+	r := newRun(t, held).at(time.Hour, event("x.tick")).at(0, event("x.a"))
+	r.want()
+	r.at(time.Hour, event("x.tick")).want("held@1[1]")
+	if got := r.out.Alerts[0].Time; got != start.Add(time.Minute) {
+		t.Errorf("the alert's time is %v, not its deadline", got)
+	}
+}
+
+func TestFinishPassesEveryDeadline(t *testing.T) {
+	held := `- {id: held, title: T, level: low, group_by: account, match: type == "x.a", without: {match: type == "x.b", for: 1m}}`
+	r := newRun(t, held).at(0, event("x.a"))
+	r.want()
+	r.engine.Finish(&r.out)
+	r.want("held@0[0]")
+}
+
+func TestReloadKeepsHeldAlertsOfUnchangedRules(t *testing.T) {
+	held := `- {id: held, title: T, level: low, group_by: account, match: type == "x.a", without: {match: type == "x.b", for: 1m}}`
+	for name, want := range map[string][]string{"for: 1m": {"held@0[0]"}, "for: 2m": nil} {
+		r := newRun(t, held).at(0, event("x.a"))
+		if err := r.engine.SetRules(compile(t, strings.Replace(held, "for: 1m", name, 1))); err != nil {
+			t.Fatal(err)
+		}
+		r.engine.Finish(&r.out)
+		r.want(want...)
+	}
+}
+
+func TestPromotionKeepsWindowsButNotTheShadowsSuppression(t *testing.T) {
+	a := event("x.a")
+	shadow := strings.Replace(three, "level: low", "level: low, status: test", 1)
+	r := newRun(t, shadow).at(0, a).at(1, a)
+	if err := r.engine.SetRules(compile(t, three)); err != nil {
+		t.Fatal(err)
+	}
+	r.at(2, a).want("three@2[0 1 2]")
+
+	r = newRun(t, shadow).at(0, a).at(1, a).at(2, a)
+	if err := r.engine.SetRules(compile(t, three)); err != nil {
+		t.Fatal(err)
+	}
+	r.at(3, a).at(4, a).at(5, a).want("three@2[0 1 2]", "three@5[3 4 5]")
 }
 
 func TestDuplicatesAreSeenOnce(t *testing.T) {

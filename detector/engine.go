@@ -118,6 +118,9 @@ func (e *Engine) SetRules(set *rules.Set) error {
 		if old := before[r.ID]; old != nil && old.rule.Version == r.Version {
 			state.groups, state.expiry = old.groups, old.expiry
 			heirs[old] = state
+			if old.rule.Status != r.Status {
+				state.reopen()
+			}
 		}
 		next = append(next, state)
 	}
@@ -199,7 +202,7 @@ func (e *Engine) drain(out *Output) {
 		event := *a.scope.Event
 		event.Type, event.Rule, event.Level, event.Time = holdfast.TypeAlert, a.alert.Rule, a.alert.Level, a.alert.Time
 		s := a.scope
-		s.Event, s.alert, s.first = &event, a.alert.ID, a.alert.First
+		s.Event, s.alert, s.first, s.behind = &event, a.alert.ID, a.alert.First, &a.traces
 		e.apply(&s, out)
 	}
 	clear(e.queue)
@@ -212,6 +215,7 @@ type scope struct {
 	position holdfast.Position // of the input event, also behind an alert event
 	alert    string            // of an alert event: the alert's id
 	first    holdfast.Instant  // where the event's own evidence begins
+	behind   *traces           // of an alert event: what its evidence came from
 }
 
 // hashKey keys the hashes of groups and devices, so that nobody outside can

@@ -18,6 +18,28 @@ type entry struct {
 	session  uint64   // hash of session.id
 	same     uint64   // hash of the values that cancel compares; 0 equals nothing
 	values   []uint64 // hashes of the values that distinct counts; 0 is none
+	behind   *traces  // of an alert: what its own evidence came from
+}
+
+// traces are the devices and sessions that an alert's evidence came from, as
+// hashes, the last ones of them.
+type traces struct{ devices, sessions []uint64 }
+
+// maxTraces bounds the devices, and the sessions, that are carried along from
+// alert to alert.
+const maxTraces = 16
+
+func (t *traces) add(devices, sessions []uint64) {
+	t.devices, t.sessions = addTraces(t.devices, devices), addTraces(t.sessions, sessions)
+}
+
+func addTraces(known, more []uint64) []uint64 {
+	for _, hash := range more {
+		if hash != 0 && !slices.Contains(known, hash) {
+			known = append(known, hash)
+		}
+	}
+	return known[max(0, len(known)-maxTraces):]
 }
 
 // group is the state of one group of a rule.

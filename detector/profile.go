@@ -63,10 +63,14 @@ type session struct {
 	trusted    bool // the event that started it called its device trusted
 }
 
+// forgottenAt reports whether the last accepted login lies too far back for the
+// device to be believed at a time.
+func (d *device) forgottenAt(t holdfast.Instant) bool { return d.last < t.Add(-profileSpan) }
+
 // knownAt reports whether the device was known at a time: its first accepted
 // login lies far enough back, and no grave alert was open in between.
 func (d *device) knownAt(t holdfast.Instant, trustAfter time.Duration) bool {
-	return !d.doubted && t > d.first.Add(trustAfter)
+	return !d.doubted && !d.forgottenAt(t) && t > d.first.Add(trustAfter)
 }
 
 // protectedBefore reports whether the device was trusted or known before a time.
@@ -92,7 +96,7 @@ func (ps *profiles) view(e *holdfast.Event, key *hashKey) expression.Profile {
 		SIMAge: p.sim.age(e.Time), PhoneAge: p.phoneChange.age(e.Time), TravelKMH: p.where.speed(e),
 		NetworkKnown: p.networks.find(networkOf(e)) != nil,
 	}
-	if d := p.device(e.Device.ID); d != nil {
+	if d := p.device(e.Device.ID); d != nil && !d.forgottenAt(e.Time) {
 		v.DeviceKnown = d.knownAt(e.Time, ps.opts.TrustAfter)
 		v.DeviceAge = max(0, e.Time.Sub(d.first))
 	}
@@ -109,7 +113,7 @@ func networkOf(e *holdfast.Event) uint64 { return uint64(max(0, e.Client.ASN)) }
 func (ps *profiles) learn(e *holdfast.Event, key *hashKey) {
 	switch e.Type {
 	case holdfast.TypeLoginSucceeded, holdfast.TypeSessionStarted:
-		p := ps.of(e)
+		p := ps.of(e.Account, e.Time)
 		p.accept(e, ps.opts.TrustAfter, key)
 		p.start(e, key)
 		p.countries.accept(key.narrow(e.Client.Country), e.Time)
@@ -119,7 +123,7 @@ func (ps *profiles) learn(e *holdfast.Event, key *hashKey) {
 			p.phone = key.narrow(e.Phone)
 		}
 	case holdfast.TypeSIMChanged:
-		ps.of(e).sim.saw(e.Time)
+		ps.of(e.Account, e.Time).sim.saw(e.Time)
 	case holdfast.TypeAccountChanged:
 		ps.changed(e, key)
 	case holdfast.TypeSessionEnded:
@@ -136,16 +140,17 @@ func (ps *profiles) learn(e *holdfast.Event, key *hashKey) {
 	}
 }
 
-// of returns the profile of the event's account, making one if there is none.
-func (ps *profiles) of(e *holdfast.Event) *profile {
-	p := ps.byAccount[e.Account]
+// of returns the profile of an account, making one if there is none, and notes
+// that something was learned of it at a time.
+func (ps *profiles) of(account string, t holdfast.Instant) *profile {
+	p := ps.byAccount[account]
 	if p == nil {
-		p = &profile{last: e.Time}
-		account := strings.Clone(e.Account)
+		p = &profile{last: t}
+		account = strings.Clone(account)
 		ps.byAccount[account] = p
-		ps.visit(account, e.Time)
+		ps.visit(account, t)
 	}
-	p.last = max(p.last, e.Time)
+	p.last = max(p.last, t)
 	return p
 }
 
@@ -156,7 +161,7 @@ func (ps *profiles) changed(e *holdfast.Event, key *hashKey) {
 	if number == 0 {
 		return
 	}
-	p := ps.of(e)
+	p := ps.of(e.Account, e.Time)
 	if p.phone != 0 && p.phone != number {
 		p.phoneChange.saw(e.Time)
 	}
@@ -169,11 +174,11 @@ func (p *profile) accept(e *holdfast.Event, trustAfter time.Duration, key *hashK
 	if id == "" || len(id) > longestIDLen {
 		return
 	}
+	p.devices = slices.DeleteFunc(p.devices, func(d device) bool { return d.forgottenAt(e.Time) })
 	if d := p.device(id); d != nil {
 		d.first, d.last = min(d.first, e.Time), max(d.last, e.Time)
 		return
 	}
-	p.devices = slices.DeleteFunc(p.devices, func(d device) bool { return d.last < e.Time.Add(-profileSpan) })
 	if len(p.devices) == maxDevices {
 		newest := -1
 		for i := range p.devices {
@@ -192,29 +197,49 @@ func (p *profile) accept(e *holdfast.Event, trustAfter time.Duration, key *hashK
 	})
 }
 
-// start remembers an active session.
+// start remembers an active session, and what a later event of it adds.
 func (p *profile) start(e *holdfast.Event, key *hashKey) {
-	id := e.Session
-	if id == "" || len(id) > longestIDLen || slices.ContainsFunc(p.sessions, func(s session) bool { return s.id == id }) {
+	id, device := e.Session, e.Device.ID
+	if id == "" || len(id) > longestIDLen {
 		return
 	}
+	if len(device) > longestIDLen {
+		device = ""
+	}
 	p.sessions = slices.DeleteFunc(p.sessions, func(s session) bool { return s.started < e.Time.Add(-profileSpan) })
-	if len(p.sessions) == maxSessions {
-		newest := -1
-		for i := range p.sessions {
-			if s := &p.sessions[i]; !s.trusted && (newest < 0 || s.started > p.sessions[newest].started) {
-				newest = i
-			}
-		}
-		if newest < 0 {
+	i := slices.IndexFunc(p.sessions, func(s session) bool { return s.id == id })
+	if i < 0 {
+		if len(p.sessions) == maxSessions && !p.giveUpSession() {
 			return
 		}
+		i = len(p.sessions)
+		p.sessions = append(p.sessions, session{id: strings.Clone(id), hash: key.narrow(id), started: e.Time})
+	}
+	s := &p.sessions[i]
+	if s.device == "" {
+		s.device, s.deviceHash = strings.Clone(device), key.narrow(e.Device.ID)
+	}
+	if e.Device.Trusted == holdfast.Trusted && e.Time <= s.started.Add(sessionStart) {
+		s.trusted = true
+	}
+}
+
+// sessionStart is how far apart the events are that tell of one login: what they
+// say of the device holds for the session.
+const sessionStart = time.Minute
+
+// giveUpSession makes room by forgetting the newest session that is not trusted.
+func (p *profile) giveUpSession() bool {
+	newest := -1
+	for i := range p.sessions {
+		if s := &p.sessions[i]; !s.trusted && (newest < 0 || s.started > p.sessions[newest].started) {
+			newest = i
+		}
+	}
+	if newest >= 0 {
 		p.sessions = slices.Delete(p.sessions, newest, newest+1)
 	}
-	p.sessions = append(p.sessions, session{
-		id: strings.Clone(id), device: strings.Clone(e.Device.ID), hash: key.narrow(id), deviceHash: key.narrow(e.Device.ID),
-		started: e.Time, trusted: e.Device.Trusted == holdfast.Trusted,
-	})
+	return newest >= 0
 }
 
 // sessions splits the account's active sessions for an alert (DESIGN 5).
@@ -236,8 +261,8 @@ func (ps *profiles) sessions(a *firing, lateness time.Duration) holdfast.Session
 		case s.trusted && s.started < first, d != nil && d.protectedBefore(first, ps.opts.TrustAfter):
 			split.Protected = append(split.Protected, out)
 		case s.started >= first.Add(-lateness),
-			slices.Contains(a.sessions, s.hash),
-			s.deviceHash != 0 && slices.Contains(a.devices, s.deviceHash):
+			slices.Contains(a.traces.sessions, s.hash),
+			s.deviceHash != 0 && slices.Contains(a.traces.devices, s.deviceHash):
 			split.Suspect = append(split.Suspect, out)
 		}
 	}
@@ -247,13 +272,11 @@ func (ps *profiles) sessions(a *firing, lateness time.Duration) holdfast.Session
 // disturb notes that a grave alert is open on the account: devices that are not
 // known yet don't become so by waiting.
 func (ps *profiles) disturb(a *firing) {
-	p := ps.byAccount[a.alert.Account]
-	if p == nil {
-		return
-	}
+	p := ps.of(a.alert.Account, a.alert.Time)
 	p.alarmed, p.wasAlarmed = max(p.alarmed, a.openUntil), true
 	for i := range p.devices {
-		if d := &p.devices[i]; !d.knownAt(a.alert.Time, ps.opts.TrustAfter) {
+		d := &p.devices[i]
+		if a.openUntil >= d.first && !d.knownAt(a.alert.Time, ps.opts.TrustAfter) {
 			d.doubted = true
 		}
 	}

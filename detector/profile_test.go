@@ -154,3 +154,68 @@ func TestProfilesAreForgottenAfterNinetyDays(t *testing.T) {
 	r.want("known@3[3]")
 	r.at(200*day, holdfast.Event{Type: "x.tick", Account: "bob"}).at(200*day, on("phone", "x.ask")).want("known@3[3]")
 }
+
+func TestAnAttackIsRememberedOfAnAccountThatWasNeverSeen(t *testing.T) {
+	const day, m = 24 * time.Hour, time.Minute
+	wrong := on("other", "code.rejected")
+	r := newRun(t, attack).at(0, wrong).at(m, wrong).at(3*m, login("bad", "evil", holdfast.TrustUnstated)).
+		at(2*day, wrong).at(2*day+m, wrong)
+	r.wantSplit("suspect ; protected ")
+
+	later := newRun(t, attack).at(0, wrong).at(m, wrong).at(4*time.Hour, login("own", "phone", holdfast.TrustUnstated)).
+		at(3*day, wrong).at(3*day+m, wrong)
+	later.wantSplit("suspect ; protected own")
+}
+
+func TestTrustClaimedDuringAnAttackProtectsNothing(t *testing.T) {
+	const m = time.Minute
+	wrong := on("evil", "code.rejected")
+	newRun(t, attack+`
+- {id: late, title: T, level: high, group_by: account, match: type == "x.late"}
+- {id: again, title: T, level: high, group_by: account, timespan: 3h, sequence: [{match: type == "alert" && rule == "attack"}, {match: type == "alert" && rule == "late"}]}
+`).at(0, wrong).at(m, wrong).at(2*m, login("bad", "evil", holdfast.Trusted)).at(4*m, event("x.late")).
+		wantSplit("suspect bad; protected ")
+}
+
+func TestSuspectsBehindAlertsThatAnAlertIsBuiltOn(t *testing.T) {
+	const m = time.Minute
+	newRun(t, attack).at(0, login("old", "evil1", holdfast.Untrusted)).
+		at(600*m, on("evil1", "code.rejected")).at(601*m, on("evil2", "code.rejected")).
+		at(602*m, login("new", "evil3", holdfast.Untrusted)).
+		wantSplit("suspect old new; protected ")
+}
+
+func TestTheStartOfASessionIsWithinLatenessOfTheFirstTrace(t *testing.T) {
+	wrong := on("evil", "code.rejected")
+	newRun(t, attack).at(time.Hour-6*time.Second, login("before", "a", holdfast.Untrusted)).
+		at(time.Hour-5*time.Second, login("at", "b", holdfast.Untrusted)).
+		at(time.Hour, wrong).at(time.Hour+1, wrong).
+		wantSplit("suspect at; protected ")
+}
+
+func TestASessionOfTheEvidenceIsSuspectWhateverItsDevice(t *testing.T) {
+	inside := holdfast.Event{Type: "code.rejected", Session: "stolen"}
+	newRun(t, attack).at(0, login("stolen", "a", holdfast.Untrusted)).at(0, login("bystander", "a2", holdfast.Untrusted)).
+		at(time.Hour, inside).at(time.Hour+1, inside).
+		wantSplit("suspect stolen; protected ")
+}
+
+func TestASessionLearnsItsDeviceFromTheEventThatNamesIt(t *testing.T) {
+	wrong := on("evil", "code.rejected")
+	newRun(t, attack).at(0, holdfast.Event{Type: "login.succeeded", Session: "own"}).
+		at(time.Second, login("own", "phone", holdfast.Trusted)).
+		at(time.Minute, wrong).at(2*time.Minute, wrong).
+		wantSplit("suspect ; protected own")
+}
+
+func TestADeviceIsForgottenAfterNinetyDaysWhateverElseTheAccountDoes(t *testing.T) {
+	const day = 24 * time.Hour
+	r := newRun(t, `
+- {id: known, title: T, level: low, group_by: account, match: type == "x.ask" && device.known}
+`).at(0, login("s0", "lost", holdfast.TrustUnstated))
+	for i := range 20 {
+		r.at(time.Duration(i+1)*10*day, login(fmt.Sprint("s", i+1), "tablet", holdfast.TrustUnstated))
+	}
+	r.at(201*day, on("lost", "x.ask")).want()
+	r.at(201*day, on("tablet", "x.ask")).want("known@22[22]")
+}

@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"slices"
 	"time"
 
 	"github.com/holdfastd/holdfast"
@@ -15,7 +16,9 @@ type ruleState struct {
 	cancel     condition
 	until      condition
 	without    condition
-	slots      []condition // the steps of a sequence, one per event
+	steps      []condition
+	slots      []int       // the step of each event of a sequence
+	matched    []truth     // by step, for the event at hand
 	points     []condition // the lines of a score
 	exceptions []condition
 	settings   settings
@@ -70,11 +73,11 @@ func newRuleState(r *rules.Rule, set *rules.Set) *ruleState {
 	if r.Without != nil {
 		s.without = compile(r.Without.Match)
 	}
-	for _, step := range r.Sequence {
-		for range step.Count {
-			s.slots = append(s.slots, compile(step.Match))
-		}
+	for i, step := range r.Sequence {
+		s.steps = append(s.steps, compile(step.Match))
+		s.slots = append(s.slots, slices.Repeat([]int{i}, step.Count)...)
 	}
+	s.matched = make([]truth, len(s.steps))
 	s.settings = settings{count: r.Count, timespan: r.Timespan, suppress: r.Suppress}
 	if r.Score != nil {
 		s.settings.threshold = r.Score.Threshold
@@ -204,7 +207,7 @@ func (r *ruleState) keep(e *Engine, id groupID, g *group) {
 // entryOf is what the rule remembers of an event.
 func (r *ruleState) entryOf(e *Engine, s *scope) entry {
 	en := entry{
-		time: s.Event.Time, first: s.first, position: s.position, alert: s.alert,
+		time: s.Event.Time, first: s.first, position: s.position, alert: s.alert, behind: s.behind,
 		device: e.key.narrow(s.Event.Device.ID), session: e.key.narrow(s.Event.Session),
 	}
 	if r.rule.Cancel != nil {
@@ -242,6 +245,14 @@ func (r *ruleState) complete(e *Engine, s *scope, g *group, set *settings, evide
 	}
 	g.openAlert(&a, set.suppress)
 	return a, true
+}
+
+// reopen ends the suppression in every group: that of a rule on trial must not
+// silence the live one.
+func (r *ruleState) reopen() {
+	for _, g := range r.groups {
+		g.hasOpen = false
+	}
 }
 
 // openAlert opens the suppression of an alert that fires.

@@ -48,7 +48,8 @@ func (r *ruleState) applySequence(e *Engine, s *scope, out *Output) (firing, boo
 		}
 		return firing{}, false
 	}
-	if !slices.ContainsFunc(r.slots, func(c condition) bool { return c.holds(s) }) || r.excepted(s) {
+	clear(r.matched)
+	if !r.matchesAny(s) || r.excepted(s) {
 		return firing{}, false
 	}
 	set := r.settingsFor(s)
@@ -70,6 +71,36 @@ func (r *ruleState) applySequence(e *Engine, s *scope, out *Output) (firing, boo
 	return firing{}, false
 }
 
+// truth is whether a condition holds for the event at hand, if it is known yet.
+type truth uint8
+
+const (
+	unknown truth = iota
+	holds
+	fails
+)
+
+// matches reports whether the event matches a step. Each step is asked once an
+// event, however many events the step takes.
+func (r *ruleState) matches(step int, s *scope) bool {
+	if r.matched[step] == unknown {
+		r.matched[step] = fails
+		if r.steps[step].holds(s) {
+			r.matched[step] = holds
+		}
+	}
+	return r.matched[step] == holds
+}
+
+func (r *ruleState) matchesAny(s *scope) bool {
+	for step := range r.steps {
+		if r.matches(step, s) {
+			return true
+		}
+	}
+	return false
+}
+
 // extend lets the event take each chain one step further that it can, and
 // returns the complete chain if there is one. From the longest chain down, so
 // that the event serves one step of a chain.
@@ -87,7 +118,7 @@ func (r *ruleState) extend(g *group, s *scope, en entry, timespan time.Duration)
 		if n > 0 {
 			before = g.chains[n-1]
 		}
-		if n > 0 && before.last == nil || !r.slots[n].holds(s) {
+		if n > 0 && before.last == nil || !r.matches(r.slots[n], s) {
 			continue
 		}
 		c := before.extended(en)

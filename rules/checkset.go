@@ -64,7 +64,7 @@ func (c *setCheck) sources(r *Rule) {
 			}
 		}
 	}
-	for _, source := range c.builtOn(r) {
+	for _, source := range BuiltOn(c.all, r) {
 		c.source(r, source)
 	}
 }
@@ -105,14 +105,12 @@ func short(d time.Duration) string {
 	return s
 }
 
-// builtOn returns the rules whose alerts some condition of r sees.
-func (c *setCheck) builtOn(r *Rule) []*Rule { return BuiltOn(c.all, r) }
-
 // BuiltOn returns those of all rules whose alerts some condition of r asks for.
 func BuiltOn(all []*Rule, r *Rule) []*Rule {
 	var on []*Rule
+	conditions := r.Conditions()
 	for _, other := range all {
-		if other != r && slices.ContainsFunc(r.Conditions(), func(p *expression.Program) bool { return p != nil && Sees(r, p, other.ID) }) {
+		if other != r && slices.ContainsFunc(conditions, func(p *expression.Program) bool { return p != nil && Sees(r, p, other.ID) }) {
 			on = append(on, other)
 		}
 	}
@@ -141,7 +139,7 @@ func (c *setCheck) cycles() {
 	visit = func(r *Rule) {
 		state[r] = open
 		path = append(path, r)
-		for _, source := range c.builtOn(r) {
+		for _, source := range BuiltOn(c.all, r) {
 			switch state[source] {
 			case unseen:
 				visit(source)

@@ -153,28 +153,32 @@ func (d *decoder) operator(m *mapping, r *Rule) {
 	d.belongs(m, given[0])
 }
 
+// strangers are the keys that mean nothing beside an operator. A surge is a
+// match of its own kind.
+var strangers = map[string][]string{
+	"match":    {"until"},
+	"sequence": {"count", "distinct", "cancel", "surge"},
+	"score":    {"count", "distinct", "cancel", "surge", "until", "without", "timespan"},
+	"surge":    {"until", "count", "distinct", "cancel", "without", "timespan"},
+}
+
 // belongs reports keys that mean nothing with the rule's operator.
 func (d *decoder) belongs(m *mapping, operator string) {
-	strangers := map[string][]string{
-		"match":    {"until"},
-		"sequence": {"count", "distinct", "cancel", "surge"},
-		"score":    {"count", "distinct", "cancel", "surge", "until", "without", "timespan"},
-	}[operator]
-	if m.has("surge") {
-		strangers = append(strangers, "count", "distinct", "cancel", "without", "timespan")
+	if operator == "match" && m.has("surge") {
+		operator = "surge"
 	}
-	for _, key := range strangers {
+	for _, key := range strangers[operator] {
 		if !m.has(key) {
 			continue
 		}
-		hint := map[string]string{
-			"until":  "to take entries back, use `cancel`",
-			"cancel": "to end a sequence, use `until`",
-			"count":  "a step has a `count` of its own",
-		}[key]
-		if operator == "score" || m.has("surge") {
-			hint = ""
-			operator = map[bool]string{true: "surge", false: operator}[m.has("surge")]
+		hint := ""
+		switch {
+		case operator == "match" && key == "until":
+			hint = "to take entries back, use `cancel`"
+		case operator == "sequence" && key == "cancel":
+			hint = "to end a sequence, use `until`"
+		case operator == "sequence" && key == "count":
+			hint = "a step has a `count` of its own"
 		}
 		d.failHint(m.at[key], hint, "`%s` can't stand beside `%s`", key, operator)
 	}
@@ -198,7 +202,7 @@ func (d *decoder) match(m *mapping, r *Rule) {
 		}
 	}
 	needed := r.Count > 1 || slices.ContainsFunc(r.Distinct, func(x Distinct) bool { return x.Count > 1 })
-	if needed && !m.has("timespan") {
+	if needed && !m.has("timespan") && !m.has("surge") {
 		d.failHint(m.node, "write timespan: 10m", "the rule counts several events and has no `timespan` to count them in")
 	}
 }
@@ -386,7 +390,7 @@ func (d *decoder) overrides(m *mapping, r *Rule) {
 }
 
 // prose are the keys of a rule that don't change what it detects.
-var prose = []string{"title", "description", "level", "tags", "falsepositives", "respond"}
+var prose = []string{"title", "description", "level", "status", "tags", "falsepositives", "respond"}
 
 // version hashes what the rule detects, as it was written: keys in their order,
 // values as they read, whatever the layout and the comments.

@@ -33,7 +33,9 @@ func ReadFiles(paths ...string) ([]Source, error) {
 			return nil, fmt.Errorf("reading rules: %w", err)
 		}
 		if !stat.IsDir() {
-			names = append(names, path)
+			if !strings.HasSuffix(strings.TrimSuffix(path, filepath.Ext(path)), "_test") {
+				names = append(names, filepath.Clean(path))
+			}
 			continue
 		}
 		before := len(names)

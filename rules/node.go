@@ -220,6 +220,10 @@ func (m *mapping) condition(key string) *expression.Program {
 	if n == nil {
 		return nil
 	}
+	if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") {
+		m.d.failHint(n, "quote it: "+key+": '!…'", "what begins with ! is a YAML tag and no value")
+		return nil
+	}
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
 		m.d.failHint(n, "quote it: match: '…'", "`%s` must be a condition, not %s", key, kindOf(n))
 		return nil

@@ -105,7 +105,7 @@ rules:
 		{"a count", "count: 2", "count: 3", false},
 		{"a span", "5m", "6m", false},
 		{"a condition", "x.a", "x.b", false},
-		{"the status", "count: 2", "count: 2, status: test", false},
+		{"the status", "count: 2", "count: 2, status: test", true},
 		{"the id", "id: a", "id: b", false},
 	} {
 		got := compile(t, strings.Replace(before, tt.old, tt.new, 1)).Rules[0].Version

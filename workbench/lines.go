@@ -2,6 +2,7 @@ package workbench
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -85,10 +86,7 @@ func readLine(r *bufio.Reader, buf []byte, most int) (text []byte, long bool, er
 			continue
 		}
 		if n := len(buf); n > 0 && buf[n-1] == '\n' {
-			buf = buf[:n-1]
-		}
-		if n := len(buf); n > 0 && buf[n-1] == '\r' {
-			buf = buf[:n-1]
+			buf = bytes.TrimSuffix(buf[:n-1], []byte("\r"))
 		}
 		return buf, len(buf) > most, err
 	}

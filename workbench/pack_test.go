@@ -80,6 +80,16 @@ func TestDefaultPack(t *testing.T) {
 		{"a session within three hours of the attack", []happening{
 			{0, "code.rejected sms", "evil"}, {m, "code.rejected sms", "evil"}, {2 * m, "code.rejected sms", "evil"}, {182 * m, "session.started", "other"},
 		}, "wrong-codes takeover-after-attack"},
+		{"a second session, after the attack has gone on", []happening{
+			{0, "code.rejected sms", "evil"},
+			{m, "code.rejected sms", "evil"},
+			{2 * m, "code.rejected sms", "evil"},
+			{3 * m, "session.started", "bad1"},
+			{90 * m, "code.rejected sms", "evil"},
+			{91 * m, "code.rejected sms", "evil"},
+			{92 * m, "code.rejected sms", "evil"},
+			{93 * m, "session.started", "bad2"},
+		}, "wrong-codes takeover-after-attack wrong-codes takeover-after-attack"},
 		{"a session later than that", []happening{
 			{0, "code.rejected sms", "evil"}, {m, "code.rejected sms", "evil"}, {2 * m, "code.rejected sms", "evil"}, {182*m + 1, "session.started", "other"},
 		}, "wrong-codes"},

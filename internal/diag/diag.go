@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -60,7 +61,7 @@ func (d Diagnostic) String() string {
 		b.WriteString("; ")
 		b.WriteString(d.Hint)
 	}
-	return b.String()
+	return strings.Map(visible, b.String())
 }
 
 // List is all that was found, of one file or of many. As an error it reads as
@@ -152,9 +153,10 @@ func sourceLine(source []byte, n int) (string, bool) {
 	return strings.Map(visible, line), true
 }
 
-// visible keeps control characters of a file from reaching the terminal.
+// visible keeps control and direction characters from reaching the terminal, and
+// a finding on its line.
 func visible(r rune) rune {
-	if r < ' ' && r != '\t' || r == utf8.RuneError || r == 0x7f {
+	if r == utf8.RuneError || !unicode.IsPrint(r) && r != '\t' {
 		return '?'
 	}
 	return r

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ type compiler struct {
 	program  *Program
 	problems []Problem
 	depth    int
+	tooDeep  bool // which has been reported
 }
 
 // operand is a compiled part of a condition: its type and the closure that
@@ -53,8 +55,9 @@ func (c *compiler) compile(n ast.Node) operand {
 	c.depth++
 	defer func() { c.depth-- }()
 	if c.depth > MaxDepth {
-		if c.depth == MaxDepth+1 {
-			return c.problem(n, "split the rule", "the condition is nested more than %d deep", MaxDepth)
+		if !c.tooDeep {
+			c.tooDeep = true
+			c.problem(n, "split the rule", "the condition is nested more than %d deep", MaxDepth)
 		}
 		return operand{}
 	}
@@ -177,25 +180,50 @@ func (c *compiler) binary(n *ast.BinaryNode) operand {
 	return c.problem(n, "", "there is no operator %s in a condition", n.Operator)
 }
 
+// logic compiles a chain of one operator, such as a && b && c, which is as deep
+// as its parts and not as long.
 func (c *compiler) logic(n *ast.BinaryNode) operand {
-	l, r := c.compile(n.Left), c.compile(n.Right)
-	for _, side := range []struct {
-		operand
-		node ast.Node
-	}{{l, n.Left}, {r, n.Right}} {
-		if side.typ != Bool && side.typ != Invalid {
-			c.problem(side.node, "compare it with something", "%s joins what is true or false, not %s", n.Operator, side.typ)
-			l = operand{}
+	kind := n.Operator
+	isAnd := kind == "&&" || kind == "and"
+	var parts []ast.Node
+	for node := ast.Node(n); ; {
+		link, ok := node.(*ast.BinaryNode)
+		if !ok || (link.Operator == "&&" || link.Operator == "and") != isAnd || !isAnd && link.Operator != "||" && link.Operator != "or" {
+			parts = append(parts, node)
+			break
 		}
+		parts = append(parts, link.Right)
+		node = link.Left
 	}
-	if l.typ == Invalid || r.typ == Invalid {
+	slices.Reverse(parts)
+	conditions, valid := make([]func(*Scope) bool, len(parts)), true
+	for i, part := range parts {
+		o := c.compile(part)
+		if o.typ != Bool && o.typ != Invalid {
+			c.problem(part, "compare it with something", "%s joins what is true or false, not %s", kind, o.typ)
+		}
+		conditions[i], valid = o.boolean, valid && o.typ == Bool
+	}
+	switch {
+	case !valid:
 		return operand{}
+	case len(conditions) == 2:
+		a, b := conditions[0], conditions[1]
+		if isAnd {
+			return operand{typ: Bool, boolean: func(s *Scope) bool { return a(s) && b(s) }}
+		}
+		return operand{typ: Bool, boolean: func(s *Scope) bool { return a(s) || b(s) }}
 	}
-	a, b := l.boolean, r.boolean
-	if n.Operator == "&&" || n.Operator == "and" {
-		return operand{typ: Bool, boolean: func(s *Scope) bool { return a(s) && b(s) }}
-	}
-	return operand{typ: Bool, boolean: func(s *Scope) bool { return a(s) || b(s) }}
+	// A chain of && ends with the first that fails, one of || with the first that
+	// holds.
+	return operand{typ: Bool, boolean: func(s *Scope) bool {
+		for _, holds := range conditions {
+			if holds(s) != isAnd {
+				return !isAnd
+			}
+		}
+		return isAnd
+	}}
 }
 
 // textual compiles startsWith, endsWith, contains and matches.
@@ -219,11 +247,31 @@ func (c *compiler) textual(n *ast.BinaryNode) operand {
 	if !r.constant {
 		return c.problem(n.Right, "write the pattern as a text", "the pattern of matches must be a constant")
 	}
+	if instructions(r.value) > maxInstructions {
+		return c.problem(n.Right, "shorten its repetitions", "the pattern is too large")
+	}
 	re, err := regexp.Compile(r.value)
 	if err != nil {
 		return c.problem(n.Right, "patterns are RE2: no look-around, no back-references", "%s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	return operand{typ: Bool, boolean: func(s *Scope) bool { return re.MatchString(a(s)) }}
+}
+
+// maxInstructions bounds a compiled pattern: the time that matching takes grows
+// with its size times that of the text.
+const maxInstructions = 2000
+
+// instructions is the size of a compiled pattern; 0 if it does not compile.
+func instructions(pattern string) int {
+	parsed, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return 0
+	}
+	program, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return 0
+	}
+	return len(program.Inst)
 }
 
 // in compiles membership in a list of constants or in a named list.

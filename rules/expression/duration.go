@@ -42,6 +42,9 @@ func ParseDuration(s string) (time.Duration, error) {
 		if err != nil || strings.HasPrefix(rest, "-") && rest != s {
 			return 0, fmt.Errorf("%q is not a duration such as 10m, 1h30m or 7d", s)
 		}
+		if d > maxDuration-total {
+			return 0, fmt.Errorf("%q is too long a duration", s)
+		}
 		total += d
 	}
 	if total > maxDuration {

@@ -237,6 +237,7 @@ func TestMistakesAreReportedWhereTheyAre(t *testing.T) {
 		{`client.ip in account`, `account`, "`in` needs a list"},
 		{`account matches channel`, `channel`, "must be a constant"},
 		{`account matches "(?=a)b"`, `"(?=a)b"`, "invalid or unsupported"},
+		{`client.user_agent matches "` + strings.Repeat("(?:.{0,1000})", 30) + `Z"`, `"(?:`, "the pattern is too large"},
 		{`cidr(client.ip, "10.0.0.0/99")`, `"10.0.0.0/99"`, "is a constant range"},
 		{`device.age < duration("3 hours")`, `"3 hours"`, "takes a constant"},
 		{`now() - device.age < duration("1h")`, `now`, "unknown function `now`"},
@@ -271,6 +272,22 @@ func TestAllMistakesOfAConditionAreReported(t *testing.T) {
 	_, problems := expression.Compile(`channnel == "sms" && client.asn == "x" || unknown(1)`)
 	if len(problems) != 3 {
 		t.Errorf("3 mistakes, but %d problems: %+v", len(problems), problems)
+	}
+}
+
+func TestALongChainIsNotADeepOne(t *testing.T) {
+	t.Parallel()
+	for _, operator := range []string{"||", "or", "&&", "and"} {
+		source := strings.Repeat(`account == "x" `+operator+" ", 99) + `account == "ana"`
+		program, problems := expression.Compile(source)
+		if len(problems) > 0 {
+			t.Fatalf("a chain of 100 with %s: %+v", operator, problems)
+		}
+		for i := range scopes {
+			if got, want := program.Match(&scopes[i]), oracle(t, source, &scopes[i]); got != want {
+				t.Errorf("a chain of 100 with %s on scope %d is %v, and expr says %v", operator, i, got, want)
+			}
+		}
 	}
 }
 
@@ -316,7 +333,7 @@ func TestDurationsCountDaysAndWeeks(t *testing.T) {
 			t.Errorf("%s is %v, %v, want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "10", "d", "1x", "99999999d", "1d-5h", "9999w9999w", strings.Repeat("3650d", 40), "10 m", "1d2d3dx"} {
+	for _, text := range []string{"", "10", "d", "1x", "99999999d", "1d-5h", "9999w9999w", strings.Repeat("3650d", 40), "10 m", "1d2d3dx", "3650d2562047h"} {
 		if got, err := expression.ParseDuration(text); err == nil {
 			t.Errorf("%q is accepted as %v", text, got)
 		}
