@@ -32,6 +32,6 @@ WORKDIR /var/lib/holdfast
 VOLUME /var/lib/holdfast
 USER nonroot:nonroot
 EXPOSE 9480
-HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["/holdfast", "healthcheck"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["/holdfast", "healthcheck", "-c", "/etc/holdfast/holdfast.yaml"]
 ENTRYPOINT ["/holdfast"]
 CMD ["run", "-c", "/etc/holdfast/holdfast.yaml"]
