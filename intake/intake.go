@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"fmt"
 	"time"
+	"unsafe"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -34,7 +35,8 @@ func NewDecoder(opts Options) *Decoder {
 }
 
 // Decode reads value, which is an event in canonical JSON, into e. What e held
-// before is gone, and it shares no memory with value.
+// before is gone, and it shares no memory with value. Its strings may be parts of
+// one copy of value, so that whoever keeps one of them for long clones it.
 //
 // brokerTime is when the broker received the value; an event that claims to be
 // of more than five minutes later is [FutureTime]. A zero brokerTime, as for
@@ -44,6 +46,32 @@ func NewDecoder(opts Options) *Decoder {
 // wrong, it is the first in the value that counts; what only the whole can tell,
 // such as a missing field, comes last.
 func (d *Decoder) Decode(value []byte, brokerTime time.Time, e *holdfast.Event) error {
+	*e = holdfast.Event{}
+	if len(value) <= d.maxBytes && scan(string(value), brokerTime, e) {
+		return nil
+	}
+	return d.decodeAny(value, brokerTime, e)
+}
+
+// Scan is Decode without the copy, for loops through which every event goes: the
+// strings of e are parts of value and change with its bytes, and the memory of
+// e.Attrs is used again. So e is to be done with before either is used for
+// something else, and what is to outlive it is cloned.
+//
+// It allocates nothing, unless value spells strings with escapes or is so
+// unusual that the scanner leaves it to the general reader.
+func (d *Decoder) Scan(value []byte, brokerTime time.Time, e *holdfast.Event) error {
+	*e = holdfast.Event{Attrs: e.Attrs[:0]}
+	text := unsafe.String(unsafe.SliceData(value), len(value)) //nolint:gosec // the caller is told what that means
+	if len(text) <= d.maxBytes && scan(text, brokerTime, e) {
+		return nil
+	}
+	return d.decodeAny(value, brokerTime, e)
+}
+
+// decodeAny is Decode without the scanner: it decides alone on what that one
+// turns down.
+func (d *Decoder) decodeAny(value []byte, brokerTime time.Time, e *holdfast.Event) error {
 	*e = holdfast.Event{}
 	if err := d.decode(value, brokerTime, e); err != nil {
 		*e = holdfast.Event{}
