@@ -11,6 +11,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/holdfastd/holdfast"
@@ -52,6 +53,7 @@ type Engine struct {
 	opts      Options
 	key       hashKey
 	rules     []*ruleState
+	byType    map[string][]*ruleState // the rules that an event of a type concerns
 	profiles  profiles
 	recent    recent
 	watermark holdfast.Instant
@@ -129,7 +131,7 @@ func (e *Engine) SetRules(set *rules.Set) error {
 		return h.rule == nil
 	})
 	heap.Init(&e.deadlines)
-	e.rules, e.opts.Rules = next, set
+	e.rules, e.byType = next, make(map[string][]*ruleState)
 	return nil
 }
 
@@ -179,11 +181,29 @@ func (e *Engine) advance(in Input) {
 
 // apply shows the event to every rule, in order, and queues the alerts.
 func (e *Engine) apply(s *scope, out *Output) {
-	for _, r := range e.rules {
+	for _, r := range e.concerned(s.Event.Type) {
 		if a, fired := r.apply(e, s, out); fired {
 			e.queue = append(e.queue, a)
 		}
 	}
+}
+
+// maxTypes bounds the types of event for which it is remembered which rules they
+// concern. There are that many only if somebody makes them up.
+const maxTypes = 1024
+
+// concerned returns the rules to which an event of a type can mean anything, in
+// order: most events meet few of the rules.
+func (e *Engine) concerned(eventType string) []*ruleState {
+	if concerned, ok := e.byType[eventType]; ok {
+		return concerned
+	}
+	if len(e.byType) == maxTypes {
+		return e.rules
+	}
+	concerned := slices.DeleteFunc(slices.Clone(e.rules), func(r *ruleState) bool { return !r.concerns(eventType) })
+	e.byType[strings.Clone(eventType)] = concerned
+	return concerned
 }
 
 // drain finishes the alerts that an event caused, first in, first out: each is

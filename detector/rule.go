@@ -139,6 +139,18 @@ func (r *ruleState) span(timespan time.Duration) time.Duration {
 	return timespan
 }
 
+// concerns reports whether an event of a type can mean anything to the rule.
+func (r *ruleState) concerns(eventType string) bool {
+	for _, c := range [][]condition{{r.match, r.cancel, r.until, r.without}, r.steps, r.points} {
+		for i := range c {
+			if c[i].program != nil && c[i].program.CanMatch(eventType) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // holds reports whether the condition is met. An alert is shown only to a
 // condition that asks for it.
 func (c *condition) holds(s *scope) bool {

@@ -100,7 +100,7 @@ func (b *backtestRun) line(l line) error {
 		b.ids.add("")
 		return nil
 	}
-	if err := b.decoder.Decode(l.bytes, time.Time{}, &b.event); err != nil {
+	if err := b.decoder.Scan(l.bytes, time.Time{}, &b.event); err != nil {
 		b.ids.add("")
 		b.summary.BadLines++
 		var bad *intake.Error

@@ -171,7 +171,7 @@ func (p *processor) Process(ctx context.Context, batch stream.Batch) error {
 }
 
 func (p *processor) record(r *stream.Record) {
-	err := p.decoder.Decode(r.Value, r.Time, &p.event)
+	err := p.decoder.Scan(r.Value, r.Time, &p.event)
 	if err == nil {
 		broker, err := holdfast.InstantOf(r.Time)
 		if err != nil {

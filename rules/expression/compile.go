@@ -20,6 +20,7 @@ type compiler struct {
 	problems []Problem
 	depth    int
 	tooDeep  bool // which has been reported
+	reads    bool // the part at hand reads more than the event's type
 }
 
 // operand is a compiled part of a condition: its type and the closure that
@@ -35,6 +36,9 @@ type operand struct {
 
 	constant bool
 	value    string // of a constant text
+
+	typeOnly bool               // nothing but the event's type and constants is read
+	foresee  func(*Scope) truth // of what reads more; see foreseen
 }
 
 func (c *compiler) problem(n ast.Node, hint, format string, args ...any) operand {
@@ -43,15 +47,24 @@ func (c *compiler) problem(n ast.Node, hint, format string, args ...any) operand
 }
 
 // condition compiles the root: what is true or false.
-func (c *compiler) condition(n ast.Node) func(*Scope) bool {
+func (c *compiler) condition(n ast.Node) {
 	o := c.compile(n)
 	if o.typ != Bool && o.typ != Invalid {
 		c.problem(n, "compare it with something", "a condition must be true or false, and this is %s", o.typ)
 	}
-	return o.boolean
+	c.program.eval, c.program.foresee = o.boolean, o.foreseen()
 }
 
 func (c *compiler) compile(n ast.Node) operand {
+	outer := c.reads
+	c.reads = false
+	o := c.compileNode(n)
+	o.typeOnly = !c.reads && o.typ != Invalid
+	c.reads = c.reads || outer
+	return o
+}
+
+func (c *compiler) compileNode(n ast.Node) operand {
 	c.depth++
 	defer func() { c.depth-- }()
 	if c.depth > MaxDepth {
@@ -116,6 +129,7 @@ func (c *compiler) field(n ast.Node) operand {
 		return c.problem(n, problem.Hint, "%s", problem.Message)
 	}
 	c.uses(name)
+	c.reads = c.reads || name != "type"
 	return operand{typ: f.Type, text: f.text, integer: f.integer, float: f.float, boolean: f.boolean, duration: f.duration}
 }
 
@@ -150,8 +164,11 @@ func (c *compiler) unary(n *ast.UnaryNode) operand {
 		if o.typ != Bool {
 			return c.problem(n, "compare it with something", "%s takes true or false, not %s", n.Operator, o.typ)
 		}
-		b := o.boolean
-		return operand{typ: Bool, boolean: func(s *Scope) bool { return !b(s) }}
+		b, foresee := o.boolean, o.foreseen()
+		return operand{
+			typ: Bool, boolean: func(s *Scope) bool { return !b(s) },
+			foresee: func(s *Scope) truth { return foresee(s).not() },
+		}
 	case n.Operator == "-" && o.typ == Int:
 		i := o.integer
 		return operand{typ: Int, constant: o.constant, integer: func(s *Scope) int64 { return -i(s) }}
@@ -196,34 +213,37 @@ func (c *compiler) logic(n *ast.BinaryNode) operand {
 		node = link.Left
 	}
 	slices.Reverse(parts)
-	conditions, valid := make([]func(*Scope) bool, len(parts)), true
+	operands, conditions, valid := make([]operand, len(parts)), make([]func(*Scope) bool, len(parts)), true
 	for i, part := range parts {
 		o := c.compile(part)
+		operands[i] = o
 		if o.typ != Bool && o.typ != Invalid {
 			c.problem(part, "compare it with something", "%s joins what is true or false, not %s", kind, o.typ)
 		}
 		conditions[i], valid = o.boolean, valid && o.typ == Bool
 	}
-	switch {
-	case !valid:
+	if !valid {
 		return operand{}
-	case len(conditions) == 2:
-		a, b := conditions[0], conditions[1]
-		if isAnd {
-			return operand{typ: Bool, boolean: func(s *Scope) bool { return a(s) && b(s) }}
-		}
-		return operand{typ: Bool, boolean: func(s *Scope) bool { return a(s) || b(s) }}
 	}
-	// A chain of && ends with the first that fails, one of || with the first that
-	// holds.
-	return operand{typ: Bool, boolean: func(s *Scope) bool {
-		for _, holds := range conditions {
-			if holds(s) != isAnd {
-				return !isAnd
+	chain := operand{typ: Bool, foresee: foreseeChain(operands, isAnd)}
+	switch a, b := conditions[0], conditions[1]; {
+	case len(conditions) > 2:
+		// A chain of && ends with the first that fails, one of || with the first
+		// that holds.
+		chain.boolean = func(s *Scope) bool {
+			for _, holds := range conditions {
+				if holds(s) != isAnd {
+					return !isAnd
+				}
 			}
+			return isAnd
 		}
-		return isAnd
-	}}
+	case isAnd:
+		chain.boolean = func(s *Scope) bool { return a(s) && b(s) }
+	default:
+		chain.boolean = func(s *Scope) bool { return a(s) || b(s) }
+	}
+	return chain
 }
 
 // textual compiles startsWith, endsWith, contains and matches.
@@ -332,6 +352,7 @@ func (c *compiler) namedList(n *ast.BinaryNode, l operand) operand {
 		return c.problem(n, "", "a named list holds texts, not %s", l.typ)
 	}
 	c.uses(ListFunction)
+	c.reads = true
 	return operand{typ: Bool, boolean: func(*Scope) bool { return false }}
 }
 

@@ -41,7 +41,8 @@ type Program struct {
 	// in the order of their first use.
 	Names []string
 
-	eval func(*Scope) bool
+	eval    func(*Scope) bool
+	foresee func(*Scope) truth
 }
 
 // Mention is a name that a condition contains as a constant, with its place.
@@ -77,7 +78,7 @@ func Compile(source string) (*Program, []Problem) {
 		return nil, []Problem{parseProblem(err)}
 	}
 	c := compiler{program: &Program{Source: source}}
-	c.program.eval = c.condition(tree.Node)
+	c.condition(tree.Node)
 	if len(c.problems) > 0 {
 		return nil, c.problems
 	}

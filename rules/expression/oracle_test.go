@@ -146,9 +146,50 @@ func TestRandomConditionsMeanWhatExprMeans(t *testing.T) {
 			t.Fatalf("%s: %+v", source, problems)
 		}
 		for i := range scopes {
-			if got, want := program.Match(&scopes[i]), oracle(t, source, &scopes[i]); got != want {
+			got, want := program.Match(&scopes[i]), oracle(t, source, &scopes[i])
+			if got != want {
 				t.Fatalf("%s on scope %d is %v, and expr says %v", source, i, got, want)
 			}
+			if got && !program.CanMatch(scopes[i].Event.Type) {
+				t.Fatalf("%s matches scope %d, though it was foreseen that it can't match its type", source, i)
+			}
+		}
+	}
+}
+
+func TestWhatCanBeForeseenFromTheType(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		source string
+		can    string // of the types a, b and alert
+	}{
+		{`type == "a"`, "a"},
+		{`type == "a" && device.trusted`, "a"},
+		{`device.trusted && type in ["a", "b"] && channel == "sms"`, "a b"},
+		{`!device.trusted || type == "a"`, "a b alert"},
+		{`not (type == "a" || device.trusted)`, "b alert"},
+		{`type != "a" and device.trusted`, "b alert"},
+		{`type startsWith "al" && rule == "x"`, "alert"},
+		{`type == "a" && type == "b"`, ""},
+		{`device.trusted`, "a b alert"},
+		{`(type == "a") == device.trusted`, "a b alert"},
+		{`type == account`, "a b alert"},
+		{`type + "x" == "ax" && device.trusted`, "a"},
+		{`true`, "a b alert"},
+		{`device.trusted && false`, ""},
+	} {
+		program, problems := expression.Compile(tt.source)
+		if len(problems) > 0 {
+			t.Fatalf("%s: %+v", tt.source, problems)
+		}
+		var can []string
+		for _, kind := range []string{"a", "b", "alert"} {
+			if program.CanMatch(kind) {
+				can = append(can, kind)
+			}
+		}
+		if got := strings.Join(can, " "); got != tt.can {
+			t.Errorf("%s can match %q, want %q", tt.source, got, tt.can)
 		}
 	}
 }
