@@ -22,6 +22,10 @@ type Engine struct {
 	// MaxEntries bounds the entries of one group of one rule; the first to
 	// arrive is dropped. 1 to 1,000,000. Defaults to 10000.
 	MaxEntries int
+	// MaxGroups bounds the groups that one rule remembers in one partition; when
+	// there are more, those with a single event go first. 1000 to 100,000,000.
+	// Defaults to 1000000.
+	MaxGroups int
 }
 
 func defaultEngine() Engine {
@@ -30,6 +34,7 @@ func defaultEngine() Engine {
 		MaxLateness: 15 * time.Minute,
 		TrustAfter:  24 * time.Hour,
 		MaxEntries:  10_000,
+		MaxGroups:   1_000_000,
 	}
 }
 
@@ -42,4 +47,5 @@ func (e *Engine) read(s *section) {
 	}
 	s.duration("trust_after", &e.TrustAfter, least)
 	s.number("max_entries", &e.MaxEntries, 1, 1_000_000)
+	s.number("max_groups", &e.MaxGroups, 1000, 100_000_000)
 }

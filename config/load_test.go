@@ -31,7 +31,7 @@ func TestEverySetting(t *testing.T) {
 			SASL:            &SASL{Mechanism: "SCRAM-SHA-512", Username: "holdfast", Password: NewSecret("s3cret without a prefix")},
 		},
 		Rules:        []string{"testdata/full.yaml", "testdata/secrets"},
-		Engine:       Engine{Lateness: time.Millisecond, MaxLateness: (9*24 + 3) * time.Hour, TrustAfter: 72 * time.Hour, MaxEntries: 5},
+		Engine:       Engine{Lateness: time.Millisecond, MaxLateness: (9*24 + 3) * time.Hour, TrustAfter: 72 * time.Hour, MaxEntries: 5, MaxGroups: 2000},
 		Store:        Store{URL: NewSecret("postgres://holdfast:hunter2@db.internal/holdfast")},
 		MaxActionAge: 90 * time.Minute,
 		Directory: &Directory{
@@ -81,6 +81,7 @@ func TestDefaults(t *testing.T) {
 			MaxLateness: 15 * time.Minute,
 			TrustAfter:  24 * time.Hour,
 			MaxEntries:  10_000,
+			MaxGroups:   1_000_000,
 		},
 		Store:        Store{URL: NewSecret("sqlite:holdfast.db")},
 		MaxActionAge: 10 * time.Minute,

@@ -36,6 +36,10 @@ type Options struct {
 	TrustAfter time.Duration
 	// MaxEntries caps what a group remembers. Defaults to 10000.
 	MaxEntries int
+	// MaxGroups caps the groups that a rule remembers: when there are more,
+	// those with a single event go first, and those with an alert that is held
+	// or open last. Defaults to 1000000.
+	MaxGroups int
 }
 
 // Input is an event and where it came from.
@@ -70,6 +74,7 @@ type Stats struct {
 	Duplicates int64
 	Late       int64 // behind the watermark
 	Overflowed int64 // entries dropped because a group was full
+	Evicted    int64 // groups dropped because a rule had too many
 }
 
 // New returns an engine with no state. It refuses rules that it can't evaluate,
@@ -89,6 +94,9 @@ func New(opts Options) (*Engine, error) {
 	}
 	if opts.MaxEntries == 0 {
 		opts.MaxEntries = rules.MaxCount
+	}
+	if opts.MaxGroups == 0 {
+		opts.MaxGroups = 1_000_000
 	}
 	e := &Engine{opts: opts, key: newHashKey()}
 	e.profiles = profiles{byAccount: map[string]*profile{}, opts: &e.opts}
@@ -118,7 +126,7 @@ func (e *Engine) SetRules(set *rules.Set) error {
 		}
 		state := newRuleState(r, set)
 		if old := before[r.ID]; old != nil && old.rule.Version == r.Version {
-			state.groups, state.expiry = old.groups, old.expiry
+			state.groups = old.groups
 			heirs[old] = state
 			if old.rule.Status != r.Status {
 				state.reopen()

@@ -56,7 +56,14 @@ type group struct {
 	hasOpen         bool // there is an alert whose suppression is remembered
 	open            holdfast.Occurrences
 
-	listed bool // the rule holds the group, and expiry will visit it
+	serial uint64 // names the group among those the rule stores; 0: it is not stored
+}
+
+// single reports whether the group is no more than one event that led to nothing
+// yet.
+func (g *group) single() bool {
+	further := len(g.chains) > 1 && slices.ContainsFunc(g.chains[1:], func(c chain) bool { return c.last != nil })
+	return len(g.entries) <= 1 && !further && !g.hasOpen && len(g.held) == 0 && g.surge == nil
 }
 
 // clear drops entries and chains, as if none had ever been.

@@ -25,8 +25,7 @@ type ruleState struct {
 	overrides  []override
 	longest    time.Duration // that any group remembers for, lateness apart
 
-	groups map[groupID]*group
-	expiry expiry
+	groups *groups
 	buf    tuple
 }
 
@@ -65,7 +64,7 @@ func newRuleState(r *rules.Rule, set *rules.Set) *ruleState {
 		}
 		return c
 	}
-	s := &ruleState{rule: r, groups: make(map[groupID]*group), expiry: newExpiry()}
+	s := &ruleState{rule: r, groups: newGroups()}
 	s.match, s.until = compile(r.Match), compile(r.Until)
 	if r.Cancel != nil {
 		s.cancel = compile(r.Cancel.Match)
@@ -196,7 +195,7 @@ func (r *ruleState) groupOf(e *Engine, s *scope, set *settings) (groupID, *group
 		return groupID{}, nil, false
 	}
 	id := e.key.wide(values)
-	g := r.groups[id]
+	g := r.groups.byID[id]
 	if g != nil {
 		g.forget(e.watermark, r.span(set.timespan)+e.opts.MaxLateness, e.opts.MaxLateness)
 	}
@@ -206,13 +205,13 @@ func (r *ruleState) groupOf(e *Engine, s *scope, set *settings) (groupID, *group
 // keep makes sure that the group is stored and will be looked at again when it
 // may have nothing left to remember.
 func (r *ruleState) keep(e *Engine, id groupID, g *group) {
-	if g.listed {
+	if g.serial != 0 {
 		return
 	}
 	if until, ok := g.remembersUntil(r.longest+e.opts.MaxLateness, e.opts.MaxLateness); ok {
-		r.groups[id] = g
-		g.listed = true
-		r.expiry.add(until, id)
+		if r.groups.put(id, g, until, e.opts.MaxGroups) {
+			e.stats.Evicted++
+		}
 	}
 }
 
@@ -262,7 +261,7 @@ func (r *ruleState) complete(e *Engine, s *scope, g *group, set *settings, evide
 // reopen ends the suppression in every group: that of a rule on trial must not
 // silence the live one.
 func (r *ruleState) reopen() {
-	for _, g := range r.groups {
+	for _, g := range r.groups.byID {
 		g.hasOpen = false
 	}
 }

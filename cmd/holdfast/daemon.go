@@ -99,7 +99,7 @@ func runDaemon(ctx context.Context, opts daemonOptions) (err error) {
 		topic: cfg.Kafka.Topic, deadTopic: cfg.Kafka.DeadLetterTopic,
 		engine: detector.Options{
 			Lateness: cfg.Engine.Lateness, MaxLateness: cfg.Engine.MaxLateness,
-			TrustAfter: cfg.Engine.TrustAfter, MaxEntries: cfg.Engine.MaxEntries,
+			TrustAfter: cfg.Engine.TrustAfter, MaxEntries: cfg.Engine.MaxEntries, MaxGroups: cfg.Engine.MaxGroups,
 		},
 		decoder: intake.NewDecoder(intake.Options{}), deadLetters: producer,
 		metrics: newPipelineMetrics(d.registry), logger: logger.With("component", "pipeline"), now: time.Now,

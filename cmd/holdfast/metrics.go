@@ -21,6 +21,7 @@ type pipelineMetrics struct {
 	duplicates prometheus.Counter
 	late       prometheus.Counter
 	overflowed prometheus.Counter
+	evicted    prometheus.Counter
 	tooOld     prometheus.Counter
 	blocked    *prometheus.GaugeVec
 }
@@ -54,6 +55,10 @@ func newPipelineMetrics(reg prometheus.Registerer) *pipelineMetrics {
 			Help: "Entries that a group forgot because it was full (engine.max_entries).",
 		}),
 	}
+	m.evicted = with.NewCounter(prometheus.CounterOpts{
+		Name: "holdfast_groups_dropped_total",
+		Help: "Groups that were forgotten early because a rule had too many (engine.max_groups).",
+	})
 	m.tooOld = with.NewCounter(prometheus.CounterOpts{
 		Name: "holdfast_alerts_too_old_total",
 		Help: "Alerts that were older than max_action_age when they were first stored, so that nothing followed.",
@@ -82,6 +87,7 @@ func (m *pipelineMetrics) engine(before, now detector.Stats) detector.Stats {
 	m.duplicates.Add(float64(now.Duplicates - before.Duplicates))
 	m.late.Add(float64(now.Late - before.Late))
 	m.overflowed.Add(float64(now.Overflowed - before.Overflowed))
+	m.evicted.Add(float64(now.Evicted - before.Evicted))
 	return now
 }
 
