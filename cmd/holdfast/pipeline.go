@@ -68,7 +68,7 @@ func (p *pipeline) ready() error {
 // use puts a set of rules in force, from each partition's next batch on. It
 // refuses a set that can't be evaluated, and then nothing changes.
 func (p *pipeline) use(set *rules.Set) error {
-	if err := evaluable(set, int(p.partitions.Load())); err != nil {
+	if err := evaluable(set, p.engine.MaxEntries, int(p.partitions.Load())); err != nil {
 		return err
 	}
 	p.rules.Store(set)
@@ -76,9 +76,10 @@ func (p *pipeline) use(set *rules.Set) error {
 }
 
 // evaluable reports, as a diag.List, every rule that the daemon can't evaluate:
-// those whose operators are not there yet, and those whose groups would be torn
-// apart because the topic has several partitions and is divided by account.
-func evaluable(set *rules.Set, partitions int) error {
+// those that need what is not there yet, those that count more than a group
+// remembers, and those whose groups would be torn apart because the topic has
+// several partitions and is divided by account.
+func evaluable(set *rules.Set, maxEntries, partitions int) error {
 	var found diag.List
 	for _, r := range set.Rules {
 		if r.Status == holdfast.Deprecated {
@@ -86,6 +87,9 @@ func evaluable(set *rules.Set, partitions int) error {
 		}
 		if needs := detector.Unsupported(r); len(needs) > 0 {
 			found.Add(r.File, r.Pos, "%s", detector.UnsupportedRule{Rule: r, Needs: needs})
+		}
+		if maxEntries > 0 && r.Count > maxEntries {
+			found.Add(r.File, r.Pos, "rule `%s` counts %d events, and engine.max_entries lets a group remember %d", r.ID, r.Count, maxEntries)
 		}
 		if partitions > 1 && !r.ByAccount() {
 			found = append(found, diag.Diagnostic{
@@ -102,7 +106,7 @@ func evaluable(set *rules.Set, partitions int) error {
 func (p *pipeline) open(_ context.Context, a stream.Assignment) (stream.Processor, error) {
 	p.partitions.Store(int32(min(a.Partitions, 1<<20)))
 	set := p.rules.Load()
-	if err := evaluable(set, a.Partitions); err != nil {
+	if err := evaluable(set, p.engine.MaxEntries, a.Partitions); err != nil {
 		return nil, usageError(err)
 	}
 	opts := p.engine

@@ -190,12 +190,15 @@ func TestRulesAcrossAccountsNeedOnePartition(t *testing.T) {
 - {id: torn, title: T, level: low, group_by: client.ip, match: 'true'}
 - {id: held, title: T, level: low, group_by: all, match: 'client.ip in list("bad")'}
 - {id: old, title: T, level: low, status: deprecated, group_by: all, match: 'true'}`)
-	err := evaluable(across, 6)
+	err := evaluable(across, 0, 6)
 	want := "r.yaml:4:8: rule `torn` is not grouped by account, and no partition sees the whole group: the topic has 6 partitions; use a topic of one partition, or leave the rule out\n" +
 		"r.yaml:5:8: rule `held` is not yet evaluated: it needs list\n" +
 		"r.yaml:5:8: rule `held` is not grouped by account, and no partition sees the whole group: the topic has 6 partitions; use a topic of one partition, or leave the rule out"
 	if err == nil || err.Error() != want {
 		t.Errorf("the error is\n%v\nwant\n%s", err, want)
+	}
+	if err := evaluable(ruleSet(t, `- {id: many, title: T, level: low, group_by: account, match: 'true', count: 500, timespan: 1h}`), 100, 1); err == nil {
+		t.Error("a rule that counts more than a group remembers is let in")
 	}
 	if err := p.use(ruleSet(t, `- {id: torn, title: T, level: low, group_by: client.ip, match: 'true'}`)); err != nil {
 		t.Errorf("before it is known that there are several partitions: %v", err)

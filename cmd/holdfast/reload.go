@@ -34,7 +34,7 @@ func (d *daemon) reload(ctx context.Context) (err error) {
 	}
 	// Contacts are checked by reading them; the rules come last, because only
 	// they can still be refused.
-	if err := evaluable(set, int(d.pipeline.partitions.Load())); err != nil {
+	if err := evaluable(set, d.config.Engine.MaxEntries, int(d.pipeline.partitions.Load())); err != nil {
 		return err
 	}
 	if err := d.contacts.Reload(); err != nil {

@@ -109,18 +109,30 @@ func (l List) Err() error {
 	return l
 }
 
-// Render draws every finding with its source line and a caret below it. The
-// source of a file is asked of sources; where it returns nil, the line is left
-// out.
+// maxDrawn is how many findings are drawn: what comes after so many is most
+// likely the same mistake again.
+const maxDrawn = 100
+
+// Render draws the findings, each with its source line and a caret below it, and
+// counts those beyond the first hundred. The source of a file is asked of
+// sources; where it returns nil, the line is left out.
 func (l List) Render(w io.Writer, sources func(file string) []byte) error {
-	for _, d := range l {
+	lines := map[string][]string{}
+	for i, d := range l {
+		if i == maxDrawn {
+			_, err := fmt.Fprintf(w, "… and %d more\n", len(l)-i)
+			return err
+		}
 		if _, err := fmt.Fprintln(w, d.String()); err != nil {
 			return err
 		}
 		if d.Line == 0 || d.Secret {
 			continue
 		}
-		line, ok := sourceLine(sources(d.File), d.Line)
+		if _, ok := lines[d.File]; !ok {
+			lines[d.File] = strings.Split(string(sources(d.File)), "\n")
+		}
+		line, ok := shown(lines[d.File], d.Line)
 		if !ok {
 			continue
 		}
@@ -136,21 +148,13 @@ func (l List) Render(w io.Writer, sources func(file string) []byte) error {
 // longestLine bounds what is shown of a source line, in bytes.
 const longestLine = 400
 
-func sourceLine(source []byte, n int) (string, bool) {
-	rest := string(source)
-	for ; n > 1; n-- {
-		_, after, ok := strings.Cut(rest, "\n")
-		if !ok {
-			return "", false
-		}
-		rest = after
-	}
-	line, _, _ := strings.Cut(rest, "\n")
-	line = strings.TrimRight(line, "\r")
-	if line == "" || len(line) > longestLine {
+// shown returns a source line as it may be shown, and whether it is worth it.
+func shown(lines []string, number int) (string, bool) {
+	if number > len(lines) {
 		return "", false
 	}
-	return strings.Map(visible, line), true
+	line := strings.TrimRight(lines[number-1], "\r")
+	return strings.Map(visible, line), line != "" && len(line) <= longestLine
 }
 
 // visible keeps control and direction characters from reaching the terminal, and

@@ -39,6 +39,20 @@ func TestRenderDrawsTheLineAndACaret(t *testing.T) {
 	}
 }
 
+func TestFindingsBeyondAHundredAreCounted(t *testing.T) {
+	var l diag.List
+	for range 250 {
+		l.Add("f.yaml", diag.Pos{Line: 1, Column: 1}, "wrong\nin \x1b[31m\u202ered")
+	}
+	var b strings.Builder
+	if err := l.Render(&b, func(string) []byte { return []byte("x") }); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), "f.yaml:1:1: wrong?in ?[31m?red\n"); n != 100 || !strings.HasSuffix(b.String(), "… and 150 more\n") {
+		t.Errorf("%d are drawn, and then: %q", n, b.String()[len(b.String())-40:])
+	}
+}
+
 func TestAListOfWarningsIsNoError(t *testing.T) {
 	l := diag.List{{Message: "doubtful", Severity: diag.Warning}}
 	if err := l.Err(); err != nil {
