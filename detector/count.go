@@ -13,13 +13,9 @@ func (r *ruleState) applyCount(e *Engine, s *scope, out *Output) (firing, bool) 
 	if !r.match.holds(s) || r.excepted(s) {
 		return firing{}, false
 	}
-	set := r.settingsFor(s)
-	id, g, ok := r.groupOf(e, s, set)
-	if !ok || g.suppressed(s.Event.Time, s.position, out) {
-		return firing{}, false
-	}
+	id, g, set := r.admit(e, s, out)
 	if g == nil {
-		g = &group{}
+		return firing{}, false
 	}
 	defer r.keep(e, id, g)
 	e.stats.Overflowed += g.append(r.entryOf(e, s), set.timespan, e.opts.MaxEntries)

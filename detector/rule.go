@@ -202,6 +202,21 @@ func (r *ruleState) groupOf(e *Engine, s *scope, set *settings) (groupID, *group
 	return id, g, true
 }
 
+// admit returns the group that an event counts in, and the values in force for
+// it. There is none if the event belongs to no group, or falls into an open
+// alert.
+func (r *ruleState) admit(e *Engine, s *scope, out *Output) (groupID, *group, *settings) {
+	set := r.settingsFor(s)
+	id, g, ok := r.groupOf(e, s, set)
+	switch {
+	case !ok || g.suppressed(s.Event.Time, s.position, out):
+		return id, nil, nil
+	case g == nil:
+		g = &group{}
+	}
+	return id, g, set
+}
+
 // keep makes sure that the group is stored and will be looked at again when it
 // may have nothing left to remember.
 func (r *ruleState) keep(e *Engine, id groupID, g *group) {

@@ -52,13 +52,9 @@ func (r *ruleState) applySequence(e *Engine, s *scope, out *Output) (firing, boo
 	if !r.matchesAny(s) || r.excepted(s) {
 		return firing{}, false
 	}
-	set := r.settingsFor(s)
-	id, g, ok := r.groupOf(e, s, set)
-	if !ok || g.suppressed(s.Event.Time, s.position, out) {
-		return firing{}, false
-	}
+	id, g, set := r.admit(e, s, out)
 	if g == nil {
-		g = &group{}
+		return firing{}, false
 	}
 	defer r.keep(e, id, g)
 	if g.chains == nil {

@@ -2,7 +2,6 @@ package expression
 
 import (
 	"fmt"
-	"net/netip"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -10,8 +9,6 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/ast"
-
-	"github.com/holdfastd/holdfast/internal/diag"
 )
 
 // compiler turns one condition into closures, noting every mistake it meets.
@@ -331,79 +328,4 @@ func (c *compiler) in(n *ast.BinaryNode) operand {
 		return operand{}
 	}
 	return c.problem(n, "", "%s can't be looked up in a list", l.typ)
-}
-
-// ListFunction is the name of the function that stands for a named list.
-const ListFunction = "list"
-
-// namedList checks `field in list("name")`. Named lists are not evaluated yet,
-// and the engine refuses a rule that uses one by the name noted here.
-func (c *compiler) namedList(n *ast.BinaryNode, l operand) operand {
-	var name ast.Node
-	if call, ok := n.Right.(*ast.CallNode); ok && len(call.Arguments) == 1 {
-		if callee, ok := call.Callee.(*ast.IdentifierNode); ok && callee.Value == ListFunction {
-			name = call.Arguments[0]
-		}
-	}
-	if _, ok := name.(*ast.StringNode); !ok {
-		return c.problem(n.Right, `write in ["a", "b"], or in list("name")`, "`in` needs a list")
-	}
-	if l.typ != Text && l.typ != Invalid {
-		return c.problem(n, "", "a named list holds texts, not %s", l.typ)
-	}
-	c.uses(ListFunction)
-	c.reads = true
-	return operand{typ: Bool, boolean: func(*Scope) bool { return false }}
-}
-
-func (c *compiler) call(n ast.Node, name string, arguments []ast.Node) operand {
-	arity := map[string]int{"duration": 1, "lower": 1, "cidr": 2}
-	want, known := arity[name]
-	switch {
-	case name == ListFunction:
-		return c.problem(n, `write: client.ip in list("name")`, "a named list can only stand to the right of `in`")
-	case !known:
-		return c.problem(n, diag.Suggest(name, []string{"duration", "lower", "cidr", ListFunction}), "unknown function `%s`", name)
-	case len(arguments) != want:
-		return c.problem(n, "", "%s takes %d arguments, not %d", name, want, len(arguments))
-	}
-	operands := make([]operand, want)
-	for i, a := range arguments {
-		if operands[i] = c.compile(a); operands[i].typ == Invalid {
-			return operand{}
-		}
-		if operands[i].typ != Text {
-			return c.problem(a, "", "%s takes a text, not %s", name, operands[i].typ)
-		}
-	}
-	c.uses(name)
-	switch last := operands[want-1]; name {
-	case "lower":
-		a := last.text
-		return operand{typ: Text, text: func(s *Scope) string { return strings.ToLower(a(s)) }}
-	case "duration":
-		d, err := ParseDuration(last.value)
-		if !last.constant || err != nil {
-			return c.problem(arguments[0], `write it as duration("3h")`, "duration takes a constant such as \"3h\"")
-		}
-		return operand{typ: Duration, constant: true, duration: func(*Scope) time.Duration { return d }}
-	default:
-		prefix, err := netip.ParsePrefix(last.value)
-		if !last.constant || err != nil {
-			return c.problem(arguments[1], "", `the second argument of cidr is a constant range such as "10.0.0.0/8"`)
-		}
-		return within(operands[0].text, prefix.Masked())
-	}
-}
-
-// within compiles cidr: what is no address is in no range, and an IPv4 address
-// written as IPv6 is the IPv4 address.
-func within(address func(*Scope) string, prefix netip.Prefix) operand {
-	if a := prefix.Addr(); a.Is4In6() && prefix.Bits() >= 96 {
-		prefix = netip.PrefixFrom(a.Unmap(), prefix.Bits()-96)
-	}
-	return operand{typ: Bool, boolean: func(s *Scope) bool {
-		a, err := netip.ParseAddr(address(s))
-		return err == nil && prefix.Contains(a.Unmap().WithZone(""))
-	}}
 }
