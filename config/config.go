@@ -16,6 +16,10 @@ type Config struct {
 	// rules that are built in.
 	Rules []string
 
+	// Lists are the named lists that rules look things up in: texts, and address
+	// ranges such as 10.0.0.0/8.
+	Lists map[string][]string
+
 	Engine Engine
 	Store  Store
 
@@ -55,6 +59,7 @@ func defaults() Config {
 func (c *Config) read(s *section) {
 	c.Kafka.read(s.always("kafka"))
 	s.paths("rules", &c.Rules)
+	c.Lists = readLists(s.optional("lists"))
 	c.Engine.read(s.always("engine"))
 	c.Store.read(s.always("store"))
 	s.duration("max_action_age", &c.MaxActionAge, time.Second)

@@ -31,6 +31,7 @@ func TestEverySetting(t *testing.T) {
 			SASL:            &SASL{Mechanism: "SCRAM-SHA-512", Username: "holdfast", Password: NewSecret("s3cret without a prefix")},
 		},
 		Rules:        []string{"testdata/full.yaml", "testdata/secrets"},
+		Lists:        map[string][]string{"vip": {"ana", "bob"}, "networks": {"10.0.0.0/8", "2001:db8::/32"}},
 		Engine:       Engine{Lateness: time.Millisecond, MaxLateness: (9*24 + 3) * time.Hour, TrustAfter: 72 * time.Hour, MaxEntries: 5, MaxGroups: 2000},
 		Store:        Store{URL: NewSecret("postgres://holdfast:hunter2@db.internal/holdfast")},
 		MaxActionAge: 90 * time.Minute,

@@ -301,9 +301,7 @@ func TestReloadKeepsHeldAlertsOfUnchangedRules(t *testing.T) {
 	held := `- {id: held, title: T, level: low, group_by: account, match: type == "x.a", without: {match: type == "x.b", for: 1m}}`
 	for name, want := range map[string][]string{"for: 1m": {"held@0[0]"}, "for: 2m": nil} {
 		r := newRun(t, held).at(0, event("x.a"))
-		if err := r.engine.SetRules(compile(t, strings.Replace(held, "for: 1m", name, 1))); err != nil {
-			t.Fatal(err)
-		}
+		r.engine.SetRules(compile(t, strings.Replace(held, "for: 1m", name, 1)))
 		r.engine.Finish(&r.out)
 		r.want(want...)
 	}
@@ -313,15 +311,11 @@ func TestPromotionKeepsWindowsButNotTheShadowsSuppression(t *testing.T) {
 	a := event("x.a")
 	shadow := strings.Replace(three, "level: low", "level: low, status: test", 1)
 	r := newRun(t, shadow).at(0, a).at(1, a)
-	if err := r.engine.SetRules(compile(t, three)); err != nil {
-		t.Fatal(err)
-	}
+	r.engine.SetRules(compile(t, three))
 	r.at(2, a).want("three@2[0 1 2]")
 
 	r = newRun(t, shadow).at(0, a).at(1, a).at(2, a)
-	if err := r.engine.SetRules(compile(t, three)); err != nil {
-		t.Fatal(err)
-	}
+	r.engine.SetRules(compile(t, three))
 	r.at(3, a).at(4, a).at(5, a).want("three@2[0 1 2]", "three@5[3 4 5]")
 }
 
@@ -362,50 +356,13 @@ func TestReloadKeepsTheWindowsOfUnchangedRules(t *testing.T) {
 	louder := strings.Replace(three, "level: low", "level: high", 1)
 
 	r := newRun(t, three).at(0, a).at(1, a)
-	if err := r.engine.SetRules(compile(t, louder)); err != nil {
-		t.Fatal(err)
-	}
+	r.engine.SetRules(compile(t, louder))
 	r.at(2, a).want("three@2[0 1 2]")
 	if got := r.out.Alerts[0].Level; got != holdfast.High {
 		t.Errorf("the alert's level is %v, not that of the new file", got)
 	}
 
 	r = newRun(t, three).at(0, a).at(1, a)
-	if err := r.engine.SetRules(compile(t, changed)); err != nil {
-		t.Fatal(err)
-	}
+	r.engine.SetRules(compile(t, changed))
 	r.at(2, a).want()
-
-	r = newRun(t, three).at(0, a).at(1, a)
-	if err := r.engine.SetRules(compile(t, `- {id: three, title: T, level: low, group_by: all, match: 'client.ip in list("bad")'}`)); err == nil {
-		t.Fatal("a rule that can't be evaluated is accepted")
-	}
-	r.at(2, a).want("three@2[0 1 2]")
-}
-
-func TestRulesThatCantBeEvaluatedAreNamed(t *testing.T) {
-	set := compile(t, `
-- {id: fine, title: T, level: low, group_by: account, match: device.age < duration("3h")}
-- {id: kinds, title: T, level: low, group_by: account, match: client.ip in list("bad")}
-- {id: held, title: T, level: low, group_by: account, match: type == "x.a", without: {match: type == "x.b", for: 1m}}
-- {id: sum, title: T, level: low, group_by: account, score: {threshold: 5, half_life: 1m, points: [{match: type == "x.a", add: 1}]}}
-- {id: profile, title: T, level: low, group_by: account, match: 'travel.kmh > 900 and country.known and client.ip in list("bad")'}
-- {id: upon, title: T, level: low, group_by: account, match: 'type == "alert" and rule in ["fine", "kinds"]'}
-- {id: upon-upon, title: T, level: low, group_by: account, match: type == "alert" and rule == "upon"}
-- {id: off, title: T, level: low, status: deprecated, group_by: all, match: 'client.ip in list("bad")'}
-`)
-	_, err := detector.New(detector.Options{Rules: set})
-	want := "rules.yaml:4:8: rule `kinds` is not yet evaluated: it needs list\n" +
-		"rules.yaml:7:8: rule `profile` is not yet evaluated: it needs list"
-	if err == nil || err.Error() != want {
-		t.Errorf("the error is\n%v\nwant\n%s", err, want)
-	}
-	kept, left := detector.Supported(set)
-	var ids []string
-	for _, r := range kept.Rules {
-		ids = append(ids, r.ID)
-	}
-	if !slices.Equal(ids, []string{"fine", "held", "sum", "off"}) || len(left) != 4 {
-		t.Errorf("kept %v and left %d: what builds on a rule that is left out is left out too", ids, len(left))
-	}
 }

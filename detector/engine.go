@@ -23,7 +23,7 @@ import (
 type Options struct {
 	// Partition is the partition whose events the engine sees.
 	Partition int32
-	// Rules are the rules it applies. Required; see [Unsupported].
+	// Rules are the rules it applies. Required.
 	Rules *rules.Set
 	// Lateness is how far the watermark stays behind the newest event.
 	// Defaults to 5s.
@@ -77,8 +77,7 @@ type Stats struct {
 	Evicted    int64 // groups dropped because a rule had too many
 }
 
-// New returns an engine with no state. It refuses rules that it can't evaluate,
-// each by name.
+// New returns an engine with no state.
 func New(opts Options) (*Engine, error) {
 	if opts.Rules == nil {
 		return nil, errors.New("the engine needs a set of rules")
@@ -101,19 +100,13 @@ func New(opts Options) (*Engine, error) {
 	e := &Engine{opts: opts, key: newHashKey()}
 	e.profiles = profiles{byAccount: map[string]*profile{}, opts: &e.opts}
 	e.recent = newRecent()
-	if err := e.SetRules(opts.Rules); err != nil {
-		return nil, err
-	}
+	e.SetRules(opts.Rules)
 	return e, nil
 }
 
 // SetRules puts a new set of rules in force from the next event on. A rule that
-// detects what it did before (the same id and version) keeps its state. On an
-// error nothing changes.
-func (e *Engine) SetRules(set *rules.Set) error {
-	if err := unsupported(set); err != nil {
-		return err
-	}
+// detects what it did before (the same id and version) keeps its state.
+func (e *Engine) SetRules(set *rules.Set) {
 	before := make(map[string]*ruleState, len(e.rules))
 	for _, r := range e.rules {
 		before[r.rule.ID] = r
@@ -140,7 +133,6 @@ func (e *Engine) SetRules(set *rules.Set) error {
 	})
 	heap.Init(&e.deadlines)
 	e.rules, e.byType = next, make(map[string][]*ruleState)
-	return nil
 }
 
 // Stats returns the counts so far.

@@ -81,7 +81,6 @@ func (t *trial) compare() (*reference, string) {
 	if err != nil {
 		return nil, ""
 	}
-	set, _ = detector.Supported(set)
 	if len(set.Rules) == 0 {
 		return nil, ""
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/holdfastd/holdfast/internal/diag"
+	"github.com/holdfastd/holdfast/rules/expression"
 )
 
 // Source is a rule file: its name, as diagnostics show it, and its content.
@@ -98,6 +99,8 @@ func isRuleFile(name string) bool {
 type Options struct {
 	// Templates are the known message templates; nil leaves names unchecked.
 	Templates []string
+	// Lists are the named lists, as the configuration has them.
+	Lists expression.Lists
 }
 
 // Compile checks and compiles the rules of all sources. If there is any error,
@@ -117,6 +120,11 @@ func Compile(sources []Source, opts Options) (*Set, error) {
 	var versions strings.Builder
 	for _, r := range all {
 		versions.WriteString(r.ID + " " + r.Version + "\n")
+		for _, p := range r.Conditions() {
+			for _, name := range p.Lists {
+				fmt.Fprintf(&versions, "%q %q\n", name, opts.Lists[name])
+			}
+		}
 	}
 	sum := sha256.Sum256([]byte(versions.String()))
 	return &Set{Rules: all, Warnings: found, Hash: hex.EncodeToString(sum[:8])}, nil

@@ -228,7 +228,7 @@ func (m *mapping) condition(key string) *expression.Program {
 		m.d.failHint(n, "quote it: match: '…'", "`%s` must be a condition, not %s", key, kindOf(n))
 		return nil
 	}
-	program, problems := expression.Compile(n.Value)
+	program, problems := expression.Compile(n.Value, m.d.opts.Lists)
 	for _, p := range problems {
 		*m.d.found = append(*m.d.found, diag.Diagnostic{
 			File: m.d.source.Name, Pos: m.d.locate(n, p.From), Message: p.Message, Hint: p.Hint,

@@ -12,7 +12,7 @@ import (
 
 func compile(t *testing.T, yaml string) *rules.Set {
 	t.Helper()
-	set, err := rules.Compile([]rules.Source{{Name: "rules.yaml", Content: []byte(yaml)}}, rules.Options{})
+	set, err := rules.Compile([]rules.Source{{Name: "rules.yaml", Content: []byte(yaml)}}, rules.Options{Lists: map[string][]string{"vip": {"ana"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +112,22 @@ rules:
 		if (got == version) != tt.same {
 			t.Errorf("another version after changing %s: %v, want %v", tt.name, got != version, !tt.same)
 		}
+	}
+}
+
+func TestTheSetsHashFollowsItsLists(t *testing.T) {
+	hash := func(items ...string) (string, string) {
+		source := rules.Source{Name: "r.yaml", Content: []byte(`rules: [{id: a, title: A, level: low, group_by: account, match: 'account in list("vip")'}]`)}
+		set, err := rules.Compile([]rules.Source{source}, rules.Options{Lists: map[string][]string{"vip": items}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return set.Hash, set.Rules[0].Version
+	}
+	hash1, version1 := hash("ana")
+	hash2, version2 := hash("ana", "bob")
+	if hash1 == hash2 || version1 != version2 {
+		t.Errorf("set %s and %s, rule %s and %s: another list is another set, and the rule keeps its windows", hash1, hash2, version1, version2)
 	}
 }
 

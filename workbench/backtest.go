@@ -40,8 +40,7 @@ type Summary struct {
 type Backtest struct {
 	// Engine configures the engine. Its Partition is 0.
 	Engine detector.Options
-	// Rules are the rules to run. Those that the engine can't evaluate yet are
-	// left out and named on Diagnostics.
+	// Rules are the rules to run. Required.
 	Rules *rules.Set
 	// Reporter receives the alerts. Required.
 	Reporter Reporter
@@ -55,14 +54,8 @@ type Backtest struct {
 // Run reads the files and reports. The returned summary is valid even when the
 // input had bad lines; whether those are an error is for the caller to say.
 func (b *Backtest) Run(ctx context.Context, files ...string) (Summary, error) {
-	set, left := detector.Supported(b.Rules)
-	for _, u := range left {
-		if _, err := fmt.Fprintf(b.Diagnostics, "%s: %s; left out\n", u.Rule.File, u); err != nil {
-			return Summary{}, err
-		}
-	}
 	opts := b.Engine
-	opts.Rules = set
+	opts.Rules = b.Rules
 	engine, err := detector.New(opts)
 	if err != nil {
 		return Summary{}, err

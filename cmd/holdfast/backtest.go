@@ -4,14 +4,17 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 
+	"github.com/holdfastd/holdfast/detector"
 	"github.com/holdfastd/holdfast/rules"
 	"github.com/holdfastd/holdfast/workbench"
 )
 
 type backtestCommand struct {
-	Rules  []string `help:"Rule files or folders. Without any: the default pack." placeholder:"PATH"`
+	Config string   `short:"c" help:"A configuration file, for its rules, named lists and engine settings." placeholder:"FILE"`
+	Rules  []string `help:"Rule files or folders. Without any: those of the configuration, or the default pack." placeholder:"PATH"`
 	Format string   `help:"table, or json: one alert a line, in firing order." enum:"table,json" default:"table"`
 	Strict bool     `help:"Exit with 1 if any line is no valid event."`
 	Events []string `arg:"" help:"Files of events, one JSON object a line; .gz and .zst are decompressed, - is the standard input."`
@@ -29,7 +32,7 @@ Example:
 
 // Run carries out the command.
 func (c *backtestCommand) Run(ctx context.Context, std streams) error {
-	set, err := loadRules(c.Rules, rules.Options{}, std.err)
+	set, engine, err := c.load(std.err)
 	if err != nil {
 		return err
 	}
@@ -38,7 +41,7 @@ func (c *backtestCommand) Run(ctx context.Context, std streams) error {
 	if c.Format == "json" {
 		reporter = workbench.JSONReporter{W: out}
 	}
-	b := workbench.Backtest{Rules: set, Reporter: reporter, Diagnostics: std.err, Stdin: std.in}
+	b := workbench.Backtest{Engine: engine, Rules: set, Reporter: reporter, Diagnostics: std.err, Stdin: std.in}
 	summary, err := b.Run(ctx, c.Events...)
 	if err = errors.Join(err, out.Flush()); errors.Is(err, fs.ErrNotExist) {
 		return usageError(err)
@@ -49,4 +52,18 @@ func (c *backtestCommand) Run(ctx context.Context, std streams) error {
 		return &exitError{code: exitFindings}
 	}
 	return nil
+}
+
+// load reads the rules, and what of the configuration decides how they are
+// evaluated.
+func (c *backtestCommand) load(w io.Writer) (*rules.Set, detector.Options, error) {
+	if c.Config == "" {
+		set, err := loadRules(c.Rules, rules.Options{}, w)
+		return set, detector.Options{}, err
+	}
+	cfg, set, err := loadAll(c.Config, c.Rules, w)
+	if err != nil {
+		return nil, detector.Options{}, err
+	}
+	return set, engineOptions(cfg.Engine), nil
 }

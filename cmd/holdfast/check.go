@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/holdfastd/holdfast/config"
-	"github.com/holdfastd/holdfast/detector"
 	"github.com/holdfastd/holdfast/internal/diag"
 	"github.com/holdfastd/holdfast/notify"
 	"github.com/holdfastd/holdfast/respond"
@@ -37,15 +36,8 @@ func (c *checkCommand) Run(_ context.Context, std streams) error {
 		return findings(err)
 	}
 	for _, r := range set.Rules {
-		var doubts []string
-		if needs := detector.Unsupported(r); len(needs) > 0 {
-			doubts = append(doubts, detector.UnsupportedRule{Rule: r, Needs: needs}.String())
-		}
 		for _, sentence := range c.shortcomings(r) {
-			doubts = append(doubts, "rule `"+r.ID+"`: "+sentence)
-		}
-		for _, doubt := range doubts {
-			d := diag.Diagnostic{File: r.File, Pos: r.Pos, Severity: diag.Warning, Message: doubt}
+			d := diag.Diagnostic{File: r.File, Pos: r.Pos, Severity: diag.Warning, Message: "rule `" + r.ID + "`: " + sentence}
 			if _, err := fmt.Fprintln(std.err, d); err != nil {
 				return err
 			}

@@ -97,10 +97,7 @@ func runDaemon(ctx context.Context, opts daemonOptions) (err error) {
 
 	d.pipeline = &pipeline{
 		topic: cfg.Kafka.Topic, deadTopic: cfg.Kafka.DeadLetterTopic,
-		engine: detector.Options{
-			Lateness: cfg.Engine.Lateness, MaxLateness: cfg.Engine.MaxLateness,
-			TrustAfter: cfg.Engine.TrustAfter, MaxEntries: cfg.Engine.MaxEntries, MaxGroups: cfg.Engine.MaxGroups,
-		},
+		engine:  engineOptions(cfg.Engine),
 		decoder: intake.NewDecoder(intake.Options{}), deadLetters: producer,
 		metrics: newPipelineMetrics(d.registry), logger: logger.With("component", "pipeline"), now: time.Now,
 		onAlert: opts.onAlert,
@@ -249,4 +246,11 @@ func connectionOf(k config.Kafka) stream.Connection {
 		c.SASL = stream.SASL{Mechanism: k.SASL.Mechanism, Username: k.SASL.Username, Password: k.SASL.Password.Reveal()}
 	}
 	return c
+}
+
+func engineOptions(e config.Engine) detector.Options {
+	return detector.Options{
+		Lateness: e.Lateness, MaxLateness: e.MaxLateness, TrustAfter: e.TrustAfter,
+		MaxEntries: e.MaxEntries, MaxGroups: e.MaxGroups,
+	}
 }

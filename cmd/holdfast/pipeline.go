@@ -76,17 +76,13 @@ func (p *pipeline) use(set *rules.Set) error {
 }
 
 // evaluable reports, as a diag.List, every rule that the daemon can't evaluate:
-// those that need what is not there yet, those that count more than a group
-// remembers, and those whose groups would be torn apart because the topic has
-// several partitions and is divided by account.
+// those that count more than a group remembers, and those whose groups would be
+// torn apart because the topic has several partitions and is divided by account.
 func evaluable(set *rules.Set, maxEntries, partitions int) error {
 	var found diag.List
 	for _, r := range set.Rules {
 		if r.Status == holdfast.Deprecated {
 			continue
-		}
-		if needs := detector.Unsupported(r); len(needs) > 0 {
-			found.Add(r.File, r.Pos, "%s", detector.UnsupportedRule{Rule: r, Needs: needs})
 		}
 		if maxEntries > 0 && r.Count > maxEntries {
 			found.Add(r.File, r.Pos, "rule `%s` counts %d events, and engine.max_entries lets a group remember %d", r.ID, r.Count, maxEntries)
@@ -140,9 +136,7 @@ func (p *processor) Close() {}
 // are written.
 func (p *processor) Process(ctx context.Context, batch stream.Batch) error {
 	if set := p.rules.Load(); set != p.set {
-		if err := p.engine.SetRules(set); err != nil {
-			return fmt.Errorf("putting the new rules in force: %w", err)
-		}
+		p.engine.SetRules(set)
 		p.set = set
 	}
 	p.out.Reset()

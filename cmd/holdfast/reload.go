@@ -59,7 +59,7 @@ func needRestart(before, after *config.Config) []string {
 	old, now := reflect.ValueOf(*before), reflect.ValueOf(*after)
 	for i := range old.NumField() {
 		name := old.Type().Field(i).Name
-		if name != "Rules" && !reflect.DeepEqual(old.Field(i).Interface(), now.Field(i).Interface()) {
+		if name != "Rules" && name != "Lists" && !reflect.DeepEqual(old.Field(i).Interface(), now.Field(i).Interface()) {
 			changed = append(changed, key(name))
 		}
 	}

@@ -57,7 +57,7 @@ func loadAll(file string, paths []string, w io.Writer) (*config.Config, *rules.S
 	if err != nil {
 		return nil, nil, usageError(err)
 	}
-	set, err := loadRules(paths, rules.Options{Templates: templates.Names()}, w)
+	set, err := loadRules(paths, rules.Options{Templates: templates.Names(), Lists: cfg.Lists}, w)
 	return cfg, set, err
 }
 

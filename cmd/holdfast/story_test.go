@@ -134,11 +134,11 @@ func TestMistakesStopTheStart(t *testing.T) {
 	w := newWorldAt(t, []string{"127.0.0.1:1"}, "")
 	bad := w.write(t, "bad.yaml", "rules:\n  - {id: a, titel: T, level: low, group_by: account, match: type == \"x.a\"}\n")
 	for name, args := range map[string][]string{
-		"a bad rule":              {"run", "-c", w.config, "--rules", bad},
-		"no such configuration":   {"run", "-c", w.config + ".not"},
-		"an unevaluated operator": {"run", "-c", w.config, "--rules", w.write(t, "later.yaml", "rules:\n  - {id: a, title: T, level: low, group_by: account, match: client.ip in list(\"bad\")}\n")},
-		"an unknown flag":         {"run", "--nope"},
-		"an address nobody has":   {"demo", "--listen", "192.0.2.1:1"},
+		"a bad rule":            {"run", "-c", w.config, "--rules", bad},
+		"no such configuration": {"run", "-c", w.config + ".not"},
+		"an unknown list":       {"run", "-c", w.config, "--rules", w.write(t, "later.yaml", "rules:\n  - {id: a, title: T, level: low, group_by: account, match: client.ip in list(\"bad\")}\n")},
+		"an unknown flag":       {"run", "--nope"},
+		"an address nobody has": {"demo", "--listen", "192.0.2.1:1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer

@@ -16,6 +16,7 @@ type compiler struct {
 	program  *Program
 	problems []Problem
 	depth    int
+	lists    Lists
 	tooDeep  bool // which has been reported
 	reads    bool // the part at hand reads more than the event's type
 }
@@ -125,15 +126,8 @@ func (c *compiler) field(n ast.Node) operand {
 	if problem != nil {
 		return c.problem(n, problem.Hint, "%s", problem.Message)
 	}
-	c.uses(name)
 	c.reads = c.reads || name != "type"
 	return operand{typ: f.Type, text: f.text, integer: f.integer, float: f.float, boolean: f.boolean, duration: f.duration}
-}
-
-func (c *compiler) uses(name string) {
-	if !slices.Contains(c.program.Names, name) {
-		c.program.Names = append(c.program.Names, name)
-	}
 }
 
 // fieldName joins a chain of members, such as client.ip or attrs["plan"].

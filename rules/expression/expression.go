@@ -37,9 +37,8 @@ type Program struct {
 	// AlertRules are the rules whose alerts the condition names by rule == "…"
 	// or rule in […]. If it sees alerts and names none, it means all others.
 	AlertRules []Mention
-	// Names are the fields and functions that the condition reads, each once,
-	// in the order of their first use.
-	Names []string
+	// Lists are the names of the lists that the condition looks texts up in.
+	Lists []string
 
 	eval    func(*Scope) bool
 	foresee func(*Scope) truth
@@ -61,9 +60,13 @@ type Problem struct {
 	Hint    string
 }
 
+// Lists are the named lists that a condition can look a text up in: texts, and
+// address ranges such as 10.0.0.0/8.
+type Lists map[string][]string
+
 // Compile parses and checks a condition. It returns every mistake it finds; the
 // program is nil if there is one.
-func Compile(source string) (*Program, []Problem) {
+func Compile(source string, lists Lists) (*Program, []Problem) {
 	if len(source) > MaxLength {
 		return nil, []Problem{{Message: "the condition is longer than 4096 bytes", Hint: "split the rule, or use a named list"}}
 	}
@@ -77,7 +80,7 @@ func Compile(source string) (*Program, []Problem) {
 	if err != nil {
 		return nil, []Problem{parseProblem(err)}
 	}
-	c := compiler{program: &Program{Source: source}}
+	c := compiler{program: &Program{Source: source}, lists: lists}
 	c.condition(tree.Node)
 	if len(c.problems) > 0 {
 		return nil, c.problems

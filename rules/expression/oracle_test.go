@@ -55,6 +55,11 @@ func oracle(t *testing.T, source string, s *expression.Scope) bool {
 	return v.(bool)
 }
 
+var lists = expression.Lists{
+	"vip":      {"ana", "bob"},
+	"networks": {"10.0.0.0/8", "::ffff:192.0.2.0/120", "2001:db8::/32", "203.0.113.7", "not an address"},
+}
+
 var scopes = []expression.Scope{
 	{Event: &holdfast.Event{}},
 	{Event: &holdfast.Event{
@@ -117,7 +122,7 @@ func TestConditionsMeanWhatExprMeans(t *testing.T) {
 		`rule == "code-burst" and level == "high"`,
 		`session.id != ""`,
 	} {
-		program, problems := expression.Compile(source)
+		program, problems := expression.Compile(source, lists)
 		if len(problems) > 0 {
 			t.Errorf("%s: %+v", source, problems)
 			continue
@@ -141,7 +146,7 @@ func TestRandomConditionsMeanWhatExprMeans(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range rounds {
 		source := randomCondition(r, 4)
-		program, problems := expression.Compile(source)
+		program, problems := expression.Compile(source, lists)
 		if len(problems) > 0 {
 			t.Fatalf("%s: %+v", source, problems)
 		}
@@ -178,7 +183,7 @@ func TestWhatCanBeForeseenFromTheType(t *testing.T) {
 		{`true`, "a b alert"},
 		{`device.trusted && false`, ""},
 	} {
-		program, problems := expression.Compile(tt.source)
+		program, problems := expression.Compile(tt.source, lists)
 		if len(problems) > 0 {
 			t.Fatalf("%s: %+v", tt.source, problems)
 		}
@@ -240,7 +245,7 @@ func FuzzCompile(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, source string) {
-		program, problems := expression.Compile(source)
+		program, problems := expression.Compile(source, lists)
 		if (program == nil) == (len(problems) == 0) {
 			t.Fatalf("program %v with problems %v", program, problems)
 		}
@@ -280,6 +285,9 @@ func TestMistakesAreReportedWhereTheyAre(t *testing.T) {
 		{`account matches "(?=a)b"`, `"(?=a)b"`, "invalid or unsupported"},
 		{`client.user_agent matches "` + strings.Repeat("(?:.{0,1000})", 30) + `Z"`, `"(?:`, "the pattern is too large"},
 		{`cidr(client.ip, "10.0.0.0/99")`, `"10.0.0.0/99"`, "is a constant range"},
+		{`account in list("vpi")`, `"vpi"`, "unknown list `vpi`"},
+		{`client.asn in list("vip")`, `in`, "a named list holds texts"},
+		{`list("vip") == "x"`, `list`, "can only stand to the right of `in`"},
 		{`device.age < duration("3 hours")`, `"3 hours"`, "takes a constant"},
 		{`now() - device.age < duration("1h")`, `now`, "unknown function `now`"},
 		{`now == device.age`, `now`, "there is no `now`"},
@@ -293,7 +301,7 @@ func TestMistakesAreReportedWhereTheyAre(t *testing.T) {
 		{``, ``, "is empty"},
 		{strings.Repeat("a", 4097), ``, "longer than 4096 bytes"},
 	} {
-		_, problems := expression.Compile(tt.source)
+		_, problems := expression.Compile(tt.source, lists)
 		if len(problems) == 0 {
 			t.Errorf("%s is accepted", tt.source)
 			continue
@@ -310,9 +318,39 @@ func TestMistakesAreReportedWhereTheyAre(t *testing.T) {
 
 func TestAllMistakesOfAConditionAreReported(t *testing.T) {
 	t.Parallel()
-	_, problems := expression.Compile(`channnel == "sms" && client.asn == "x" || unknown(1)`)
+	_, problems := expression.Compile(`channnel == "sms" && client.asn == "x" || unknown(1)`, lists)
 	if len(problems) != 3 {
 		t.Errorf("3 mistakes, but %d problems: %+v", len(problems), problems)
+	}
+}
+
+func TestNamedListsHoldTextsAndRanges(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		source, account, ip string
+		want                bool
+	}{
+		{`account in list("vip")`, "ana", "", true},
+		{`account in list("vip")`, "Ana", "", false},
+		{`account not in list("vip")`, "eve", "", true},
+		{`client.ip in list("networks")`, "", "10.200.0.1", true},
+		{`client.ip in list("networks")`, "", "11.0.0.1", false},
+		{`client.ip in list("networks")`, "", "::ffff:10.0.0.1", true},
+		{`client.ip in list("networks")`, "", "192.0.2.9", true},
+		{`client.ip in list("networks")`, "", "2001:db8::1", true},
+		{`client.ip in list("networks")`, "", "203.0.113.7", true},
+		{`client.ip in list("networks")`, "", "not an address", true},
+		{`client.ip in list("networks")`, "", "10.0.0.0.1", false},
+		{`client.ip in list("networks")`, "", "", false},
+	} {
+		program, problems := expression.Compile(tt.source, lists)
+		if len(problems) > 0 {
+			t.Fatalf("%s: %+v", tt.source, problems)
+		}
+		s := expression.Scope{Event: &holdfast.Event{Account: tt.account, Client: holdfast.Client{IP: tt.ip}}}
+		if got := program.Match(&s); got != tt.want {
+			t.Errorf("%s with %q %q is %v", tt.source, tt.account, tt.ip, got)
+		}
 	}
 }
 
@@ -320,7 +358,7 @@ func TestALongChainIsNotADeepOne(t *testing.T) {
 	t.Parallel()
 	for _, operator := range []string{"||", "or", "&&", "and"} {
 		source := strings.Repeat(`account == "x" `+operator+" ", 99) + `account == "ana"`
-		program, problems := expression.Compile(source)
+		program, problems := expression.Compile(source, lists)
 		if len(problems) > 0 {
 			t.Fatalf("a chain of 100 with %s: %+v", operator, problems)
 		}
@@ -350,7 +388,7 @@ func TestOnlyConditionsThatAskForAlertsSeeThem(t *testing.T) {
 		{`type in ["alert"]`, false, nil},
 		{`type startsWith "al"`, false, nil},
 	} {
-		program, problems := expression.Compile(tt.source)
+		program, problems := expression.Compile(tt.source, lists)
 		if len(problems) > 0 {
 			t.Fatalf("%s: %+v", tt.source, problems)
 		}
@@ -387,7 +425,7 @@ func BenchmarkMatch(b *testing.B) {
 		`type in ["code.requested", "code.rejected"] and channel in ["sms", "voice"]`,
 		`type == "login.failed" && cidr(client.ip, "10.0.0.0/8")`,
 	} {
-		program, problems := expression.Compile(source)
+		program, problems := expression.Compile(source, lists)
 		if len(problems) > 0 {
 			b.Fatal(problems)
 		}
