@@ -48,6 +48,12 @@ type world struct {
 
 func newWorld(t *testing.T, kafka, postgres string) *world {
 	t.Helper()
+	return newWorldOf(t, kafka, postgres, 1)
+}
+
+// newWorldOf is a world whose topic has some partitions.
+func newWorldOf(t *testing.T, kafka, postgres string, partitions int) *world {
+	t.Helper()
 	brokers := []string{kafka}
 	if kafka == "" {
 		broker, err := demo.StartBroker(demo.BrokerOptions{})
@@ -59,8 +65,8 @@ func newWorld(t *testing.T, kafka, postgres string) *world {
 	}
 	w := newWorldAt(t, brokers, postgres)
 	connection := stream.Connection{Brokers: brokers}
-	for _, topic := range []string{w.topic, w.topic + ".dead-letter"} {
-		if err := stream.EnsureTopic(t.Context(), connection, topic, 1); err != nil {
+	for topic, n := range map[string]int{w.topic: partitions, w.topic + ".dead-letter": 1} {
+		if err := stream.EnsureTopic(t.Context(), connection, topic, n); err != nil {
 			t.Fatal(err)
 		}
 	}
