@@ -64,7 +64,7 @@ func (c *setCheck) sources(r *Rule) {
 			}
 		}
 	}
-	for _, source := range BuiltOn(c.all, r) {
+	for _, source := range builtOn(c.all, r) {
 		c.source(r, source)
 	}
 }
@@ -105,8 +105,8 @@ func short(d time.Duration) string {
 	return s
 }
 
-// BuiltOn returns those of all rules whose alerts some condition of r asks for.
-func BuiltOn(all []*Rule, r *Rule) []*Rule {
+// builtOn returns those of all rules whose alerts some condition of r asks for.
+func builtOn(all []*Rule, r *Rule) []*Rule {
 	var on []*Rule
 	conditions := r.Conditions()
 	for _, other := range all {
@@ -139,7 +139,7 @@ func (c *setCheck) cycles() {
 	visit = func(r *Rule) {
 		state[r] = open
 		path = append(path, r)
-		for _, source := range BuiltOn(c.all, r) {
+		for _, source := range builtOn(c.all, r) {
 			switch state[source] {
 			case unseen:
 				visit(source)

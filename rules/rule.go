@@ -127,9 +127,9 @@ type Override struct {
 	Threshold *float64
 }
 
-// Matchers returns the conditions by which the rule takes events in: its match,
+// matchers returns the conditions by which the rule takes events in: its match,
 // or its steps, or its points' lines.
-func (r *Rule) Matchers() []*expression.Program {
+func (r *Rule) matchers() []*expression.Program {
 	var all []*expression.Program
 	if r.Match != nil {
 		all = append(all, r.Match)
@@ -147,7 +147,7 @@ func (r *Rule) Matchers() []*expression.Program {
 
 // Conditions returns every condition of the rule.
 func (r *Rule) Conditions() []*expression.Program {
-	all := r.Matchers()
+	all := r.matchers()
 	if r.Cancel != nil {
 		all = append(all, r.Cancel.Match)
 	}

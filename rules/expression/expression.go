@@ -11,6 +11,7 @@ package expression
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -68,7 +69,7 @@ type Lists map[string][]string
 // program is nil if there is one.
 func Compile(source string, lists Lists) (*Program, []Problem) {
 	if len(source) > MaxLength {
-		return nil, []Problem{{Message: "the condition is longer than 4096 bytes", Hint: "split the rule, or use a named list"}}
+		return nil, []Problem{{Message: fmt.Sprintf("the condition is longer than %d bytes", MaxLength), Hint: "split the rule, or use a named list"}}
 	}
 	if !utf8.ValidString(source) {
 		return nil, []Problem{{Message: "the condition is not valid UTF-8"}}

@@ -31,9 +31,6 @@ func (t Type) String() string {
 type Field struct {
 	Name string
 	Type Type
-	// Profile says that the value comes from the account's profile rather than
-	// from the event.
-	Profile bool
 
 	text     func(*Scope) string
 	integer  func(*Scope) int64
@@ -89,11 +86,11 @@ func suggestField(name string) string {
 			return "did you mean `" + f.Name + "`?"
 		}
 	}
-	return diag.Suggest(name, FieldNames())
+	return diag.Suggest(name, fieldNames())
 }
 
-// FieldNames lists the fields, attributes left out.
-func FieldNames() []string {
+// fieldNames lists the fields, attributes left out.
+func fieldNames() []string {
 	names := make([]string, len(fields))
 	for i, f := range fields {
 		names[i] = f.Name
@@ -124,12 +121,12 @@ var fields = []Field{
 	{Name: "rule", Type: Text, text: func(s *Scope) string { return s.Event.Rule }},
 	{Name: "level", Type: Text, text: func(s *Scope) string { return s.Event.Level.String() }},
 
-	{Name: "device.known", Type: Bool, Profile: true, boolean: func(s *Scope) bool { return s.Profile.DeviceKnown }},
-	{Name: "device.age", Type: Duration, Profile: true, duration: func(s *Scope) time.Duration { return s.Profile.DeviceAge }},
-	{Name: "country.known", Type: Bool, Profile: true, boolean: func(s *Scope) bool { return s.Profile.CountryKnown }},
-	{Name: "country.age", Type: Duration, Profile: true, duration: func(s *Scope) time.Duration { return s.Profile.CountryAge }},
-	{Name: "network.known", Type: Bool, Profile: true, boolean: func(s *Scope) bool { return s.Profile.NetworkKnown }},
-	{Name: "sim.age", Type: Duration, Profile: true, duration: func(s *Scope) time.Duration { return s.Profile.SIMAge }},
-	{Name: "phone.age", Type: Duration, Profile: true, duration: func(s *Scope) time.Duration { return s.Profile.PhoneAge }},
-	{Name: "travel.kmh", Type: Float, Profile: true, float: func(s *Scope) float64 { return s.Profile.TravelKMH }},
+	{Name: "device.known", Type: Bool, boolean: func(s *Scope) bool { return s.Profile.DeviceKnown }},
+	{Name: "device.age", Type: Duration, duration: func(s *Scope) time.Duration { return s.Profile.DeviceAge }},
+	{Name: "country.known", Type: Bool, boolean: func(s *Scope) bool { return s.Profile.CountryKnown }},
+	{Name: "country.age", Type: Duration, duration: func(s *Scope) time.Duration { return s.Profile.CountryAge }},
+	{Name: "network.known", Type: Bool, boolean: func(s *Scope) bool { return s.Profile.NetworkKnown }},
+	{Name: "sim.age", Type: Duration, duration: func(s *Scope) time.Duration { return s.Profile.SIMAge }},
+	{Name: "phone.age", Type: Duration, duration: func(s *Scope) time.Duration { return s.Profile.PhoneAge }},
+	{Name: "travel.kmh", Type: Float, float: func(s *Scope) float64 { return s.Profile.TravelKMH }},
 }
