@@ -125,7 +125,7 @@ func TestDefaultPack(t *testing.T) {
 	}
 }
 
-func defaultPack(t *testing.T) *rules.Set {
+func defaultPack(t testing.TB) *rules.Set {
 	t.Helper()
 	sources, err := pack.Sources()
 	if err != nil {

@@ -74,7 +74,7 @@ func runDaemon(ctx context.Context, opts daemonOptions) (err error) {
 	d.reloads = newReloadMetrics(d.registry)
 	d.reloads.done(nil, time.Now())
 	logger.Info("Starting", "version", version.Version, "rules", len(opts.set.Rules), "rule_set", opts.set.Hash)
-	d.warnShortcomings(cfg, opts.set)
+	d.warnShortcomings(opts.set)
 
 	if d.listener == nil {
 		if d.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Web.Listen); err != nil {
@@ -205,10 +205,11 @@ func (d *daemon) ready(ctx context.Context) error {
 	return errors.Join(append(reasons, d.pipeline.ready(), d.consumer.Ready())...)
 }
 
-// warnShortcomings names what leads to less than rules ask for.
-func (d *daemon) warnShortcomings(cfg *config.Config, set *rules.Set) {
+// warnShortcomings names what leads to less than rules ask for, by the
+// configuration that is in force.
+func (d *daemon) warnShortcomings(set *rules.Set) {
 	for _, r := range set.Rules {
-		for _, sentence := range shortcomings(r, cfg) {
+		for _, sentence := range shortcomings(r, d.config) {
 			d.logger.Warn("A rule leads to less than it asks for", "rule", r.ID, "shortcoming", sentence)
 		}
 	}

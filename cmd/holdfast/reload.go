@@ -44,7 +44,7 @@ func (d *daemon) reload(ctx context.Context) (err error) {
 		return err
 	}
 	d.pipeline.metrics.expect(set)
-	d.warnShortcomings(cfg, set)
+	d.warnShortcomings(set)
 	if changed := needRestart(d.config, cfg); len(changed) > 0 {
 		d.logger.Warn("Some settings changed that take effect at the next start only", "sections", changed)
 	}
