@@ -4,60 +4,69 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"github.com/holdfastd/holdfast"
-	"github.com/holdfastd/holdfast/rules"
 )
 
 // firing is an alert on its way out, with what the engine needs to finish it.
 type firing struct {
 	alert     holdfast.Alert
+	hash      alertHash
+	rule      *ruleState
 	scope     scope // of the event that completed it
 	openUntil holdfast.Instant
 	traces    traces
 }
 
-// newFiring makes an alert from a rule, the event that completed it and the
-// evidence, which holds that event as well. The alert outlives the event and so
-// has its own copies of texts.
-func newFiring(r *rules.Rule, s *scope, evidence []entry) firing {
-	a := firing{scope: *s}
-	a.openUntil = s.Event.Time
+// firing makes an alert of a rule from the event that completed it and the
+// evidence, which holds that event as well; it is still to be named. The alert
+// outlives the event and so has its own copies of texts.
+func (e *Engine) firing(r *ruleState, s *scope, evidence entries) firing {
+	a := firing{rule: r, scope: *s, openUntil: s.Event.Time}
+	count := evidence.count()
+	first, _ := evidence.cut()
 	a.alert = holdfast.Alert{
-		Rule: r.ID, Title: r.Title, Version: r.Version, Level: r.Level, Status: r.Status,
+		Rule: r.rule.ID, Title: r.rule.Title, Version: r.rule.Version, Level: r.rule.Level, Status: r.rule.Status,
 		Time: s.Event.Time, Account: strings.Clone(s.Event.Account),
 		Country: strings.Clone(s.Event.Client.Country), Channel: strings.Clone(s.Event.Channel),
-		Trigger: s.position, Count: len(evidence), Respond: r.Respond,
-		Evidence: make([]holdfast.Evidence, len(evidence)),
-		First:    evidence[0].first, Last: evidence[0].time,
+		Trigger: s.position, Count: count, Respond: r.rule.Respond,
+		Evidence: make([]holdfast.Evidence, 0, count),
+		First:    first.first(), Last: first.time(),
 	}
-	for _, f := range r.GroupBy {
+	for i := range r.rule.GroupBy {
+		f := &r.rule.GroupBy[i]
 		a.alert.Group = append(a.alert.Group, holdfast.GroupValue{Field: f.Name, Value: strings.Clone(f.Value(&s.Scope))})
 	}
-	for i := range evidence {
-		en := &evidence[i]
-		a.alert.Evidence[i] = holdfast.Evidence{Position: en.position, Alert: en.alert}
-		a.alert.First, a.alert.Last = min(a.alert.First, en.first), max(a.alert.Last, en.time)
-		a.traces.add([]uint64{en.device}, []uint64{en.session})
-		if en.behind != nil {
-			a.traces.add(en.behind.devices, en.behind.sessions)
+	for len(evidence) > 0 {
+		var en entry
+		en, evidence = evidence.cut()
+		of := holdfast.Evidence{Position: holdfast.Position{Partition: e.opts.Partition, Offset: en.offset(), Time: en.time()}}
+		if en.isAlert() {
+			hash, name := en.alert()
+			of.Alert = alertID(e.names[name], hash)
+			of.Time = holdfast.Instant(en[5])
+		}
+		a.alert.Evidence = append(a.alert.Evidence, of)
+		a.alert.First, a.alert.Last = min(a.alert.First, en.first()), max(a.alert.Last, en.time())
+		for _, pair := range en.traces() {
+			a.traces.add(pair)
 		}
 	}
-	a.alert.ID = alertID(r.ID, a.alert.Group, s)
 	return a
 }
 
-// idBytes is the width of the hash in an alert's id.
-const idBytes = 12
+// name gives the alert its id.
+func (a *firing) name(hash alertHash) {
+	a.hash = hash
+	a.alert.ID = alertID(a.alert.Rule, hash)
+}
 
-// alertID is a function of the rule, the group and the place of the event that
+// hashOf is a function of the rule, the group and the place of the event that
 // completed the alert, and of nothing else.
-func alertID(rule string, group holdfast.Group, s *scope) string {
-	t := tuple(nil).add(rule)
-	for _, v := range group {
-		t = t.add(v.Value)
-	}
+func (e *Engine) hashOf(r *ruleState, s *scope) alertHash {
+	t, _ := valuesOf(e.tuple[:0].add(r.rule.ID), r.rule.GroupBy, &s.Scope)
 	if s.alert != "" {
 		t = t.add(s.alert)
 	} else {
@@ -65,6 +74,45 @@ func alertID(rule string, group holdfast.Group, s *scope) string {
 		t = binary.BigEndian.AppendUint64(t, uint64(s.position.Offset))
 		t = binary.BigEndian.AppendUint64(t, uint64(s.position.Time))
 	}
+	e.tuple = t
 	sum := sha256.Sum256(t)
-	return rule + "-" + hex.EncodeToString(sum[:idBytes])
+	return alertHash(sum[:len(alertHash{})])
+}
+
+func alertID(rule string, hash alertHash) string { return rule + "-" + hex.EncodeToString(hash[:]) }
+
+// maxTraces bounds the devices, and the sessions, that are carried along from
+// alert to alert.
+const maxTraces = 16
+
+// traces are the devices and sessions that an alert's evidence came from, as
+// hashes, the last ones of them.
+type traces struct{ devices, sessions []uint32 }
+
+func (t *traces) add(pair uint64) {
+	t.devices = addTrace(t.devices, uint32(pair>>32))
+	t.sessions = addTrace(t.sessions, uint32(pair))
+}
+
+func addTrace(known []uint32, hash uint32) []uint32 {
+	if hash == 0 || slices.Contains(known, hash) {
+		return known
+	}
+	if len(known) == maxTraces {
+		known = slices.Delete(known, 0, 1)
+	}
+	return append(known, hash)
+}
+
+// pair is the i-th device together with the i-th session; there is none if both
+// are none.
+func (t *traces) pair(i int) (uint64, bool) {
+	var device, session uint32
+	if i < len(t.devices) {
+		device = t.devices[i]
+	}
+	if i < len(t.sessions) {
+		session = t.sessions[i]
+	}
+	return packTrace(uint64(device), uint64(session)), device|session != 0
 }

@@ -2,6 +2,7 @@ package detector_test
 
 import (
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -46,11 +47,20 @@ func BenchmarkProcess(b *testing.B) {
 	}
 	var out detector.Output
 	b.ReportAllocs()
+	begun := cpuTime()
 	for i := 0; b.Loop(); i++ {
 		e := &events[i%len(events)]
 		e.Time = start.Add(time.Duration(i) * 10 * time.Millisecond)
 		out.Reset()
 		engine.Process(detector.Input{Event: e, Offset: int64(i)}, &out)
 	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64(cpuTime()-begun)/float64(b.N), "cpu-ns/op")
+}
+
+// cpuTime is what the process has used so far: on a shared machine, it says more
+// than the time of day.
+func cpuTime() time.Duration {
+	var used syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &used)
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }

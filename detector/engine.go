@@ -6,8 +6,6 @@
 package detector
 
 import (
-	"container/heap"
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -15,6 +13,7 @@ import (
 	"time"
 
 	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/detector/memory"
 	"github.com/holdfastd/holdfast/rules"
 	"github.com/holdfastd/holdfast/rules/expression"
 )
@@ -54,18 +53,38 @@ type Input struct {
 // Engine holds the state of one partition. It is not safe for concurrent use:
 // one goroutine owns it.
 type Engine struct {
-	opts      Options
-	key       hashKey
-	rules     []*ruleState
-	byType    map[string][]*ruleState // the rules that an event of a type concerns
-	profiles  profiles
-	recent    recent
+	opts Options
+	key  hashKey
+
+	// The state, which a snapshot keeps.
+	arena     memory.Arena
+	groupings []*grouping // the first is that by account
+	recent    memory.Recent
 	watermark holdfast.Instant
-	started   bool // the watermark has a value
-	queue     []firing
+	started   bool     // the watermark has a value
+	events    uint64   // taken in so far
+	serial    uint64   // of the alert that was held last
+	names     []string // ids of rules, by the numbers that evidence names them by
+
+	rules     []*ruleState
+	owners    []*ruleState            // by owner; the first is none
+	byType    map[string][]*ruleState // the rules that an event of a type concerns
 	deadlines deadlines
-	serial    int64 // of the next held alert
+	queue     []firing
 	stats     Stats
+
+	// Memory that is used again from event to event.
+	scope     scope
+	places    []place
+	profile   profile
+	tuple     tuple
+	entry     entry
+	list      entries
+	spare     entries
+	refs      []memory.Ref
+	words     []uint64
+	text      []byte
+	different hashSet
 }
 
 // Stats counts what the engine met. The counts only grow.
@@ -98,8 +117,6 @@ func New(opts Options) (*Engine, error) {
 		opts.MaxGroups = 1_000_000
 	}
 	e := &Engine{opts: opts, key: newHashKey()}
-	e.profiles = profiles{byAccount: map[string]*profile{}, opts: &e.opts}
-	e.recent = newRecent()
 	e.SetRules(opts.Rules)
 	return e, nil
 }
@@ -111,28 +128,100 @@ func (e *Engine) SetRules(set *rules.Set) {
 	for _, r := range e.rules {
 		before[r.rule.ID] = r
 	}
-	heirs := make(map[*ruleState]*ruleState, len(e.rules))
-	next := make([]*ruleState, 0, len(set.Rules))
-	for _, r := range set.Rules {
-		if r.Status == holdfast.Deprecated {
+	var next, reopened []*ruleState
+	for _, rule := range set.Rules {
+		if rule.Status == holdfast.Deprecated {
 			continue
 		}
-		state := newRuleState(r, set)
-		if old := before[r.ID]; old != nil && old.rule.Version == r.Version {
-			state.groups = old.groups
-			heirs[old] = state
-			if old.rule.Status != r.Status {
-				state.reopen()
+		r := newRuleState(rule, set)
+		if old := before[rule.ID]; old != nil && old.rule.Version == rule.Version {
+			r.owner, r.stored, r.hand, r.victims = old.owner, old.stored, old.hand, old.victims
+			delete(before, rule.ID)
+			if old.rule.Status != rule.Status {
+				reopened = append(reopened, r)
 			}
 		}
-		next = append(next, state)
+		next = append(next, r)
 	}
-	e.deadlines = slices.DeleteFunc(e.deadlines, func(h *held) bool {
-		h.rule = heirs[h.rule]
-		return h.rule == nil
-	})
-	heap.Init(&e.deadlines)
+	for _, r := range before {
+		e.purge(r)
+	}
 	e.rules, e.byType = next, make(map[string][]*ruleState)
+	e.group()
+	for _, r := range reopened {
+		r.reopen(e)
+	}
+	e.deadlines.rebuild(e)
+}
+
+// purge drops all that a rule remembers.
+func (e *Engine) purge(r *ruleState) {
+	r.victims = nil
+	for record := range r.grouping.Records() {
+		if r.stored == 0 {
+			return
+		}
+		if r.grouping.Used(record) {
+			g := e.look(r, &place{exists: true, record: record})
+			e.abandon(&g)
+		}
+	}
+}
+
+// group gives each rule its grouping, the number that owns its chunks, and the
+// number of its name. Groupings that no rule needs are dropped.
+func (e *Engine) group() {
+	known := make(map[string]*grouping, len(e.groupings))
+	for _, t := range e.groupings {
+		t.rules = nil
+		known[t.name] = t
+	}
+	account, _ := expression.FieldNamed("account")
+	e.groupings = nil
+	number := make(map[string]int)
+	grouped := func(fields []expression.Field) int {
+		name := nameOf(fields)
+		i, ok := number[name]
+		if !ok {
+			t := known[name]
+			if t == nil {
+				t = &grouping{name: name}
+			}
+			t.fields = fields
+			i = len(e.groupings)
+			number[name] = i
+			e.groupings = append(e.groupings, t)
+		}
+		return i
+	}
+	grouped([]expression.Field{account})
+	e.owners = make([]*ruleState, 1, len(e.rules)+1)
+	for _, r := range e.rules {
+		if r.owner != 0 {
+			e.owners = append(e.owners, make([]*ruleState, max(0, int(r.owner)+1-len(e.owners)))...)
+			e.owners[r.owner] = r
+		}
+	}
+	for _, r := range e.rules {
+		r.table = grouped(r.rule.GroupBy)
+		r.grouping = e.groupings[r.table]
+		r.grouping.rules = append(r.grouping.rules, r)
+		if r.owner == 0 {
+			i := slices.Index(e.owners[1:], nil) + 1
+			if i == 0 {
+				i = len(e.owners)
+				e.owners = append(e.owners, nil)
+			}
+			r.owner, e.owners[i] = uint16(i), r
+		}
+		if i := slices.Index(e.names, r.rule.ID); i >= 0 {
+			r.name = uint32(i)
+		} else {
+			r.name = uint32(len(e.names))
+			e.names = append(e.names, r.rule.ID)
+		}
+	}
+	e.places = make([]place, len(e.groupings))
 }
 
 // Stats returns the counts so far.
@@ -145,21 +234,51 @@ func (e *Engine) Watermark() (holdfast.Instant, bool) { return e.watermark, e.st
 // Process takes in the next event, in offset order, and appends what it causes
 // to out.
 func (e *Engine) Process(in Input, out *Output) {
-	if e.recent.seen(in.Event, &e.key) {
+	if e.duplicate(in.Event) {
 		e.stats.Duplicates++
 		return
 	}
 	e.stats.Events++
+	e.events++
 	e.advance(in)
 	e.pass(e.watermark, false, out)
 
-	s := scope{Scope: expression.Scope{Event: in.Event, Profile: e.profiles.view(in.Event, &e.key)}}
-	s.position = holdfast.Position{Partition: e.opts.Partition, Offset: in.Offset, Time: in.Event.Time}
-	s.first = in.Event.Time
-	e.apply(&s, out)
-	e.profiles.learn(in.Event, &e.key)
+	s := &e.scope
+	*s = scope{
+		Scope:    expression.Scope{Event: in.Event},
+		position: holdfast.Position{Partition: e.opts.Partition, Offset: in.Offset, Time: in.Event.Time},
+		first:    in.Event.Time,
+		places:   e.places,
+	}
+	clear(e.places)
+	if concerned := e.concerned(in.Event.Type); len(concerned) > 0 {
+		e.view(s)
+		e.apply(s, out)
+	}
+	e.learn(s)
 	e.drain(out)
-	e.expire()
+	e.sweep()
+}
+
+// duplicate reports whether the event is one of the last ones that had an id. It
+// compares id, time, type, account and attempt together: an attacker who reuses
+// an id must not hide an event behind another.
+func (e *Engine) duplicate(event *holdfast.Event) bool {
+	if event.ID == "" {
+		return false
+	}
+	t := e.tuple[:0].add(event.ID).add(event.Type).add(event.Account).add(event.Attempt)
+	e.tuple = binary.LittleEndian.AppendUint64(t, uint64(event.Time))
+	return e.recent.Seen(e.key.wide(e.tuple))
+}
+
+// Idle moves the watermark of a partition to which no event comes. What it does
+// is part of the input: a replay has to do it at the same place.
+func (e *Engine) Idle(watermark holdfast.Instant, out *Output) {
+	if !e.started || watermark > e.watermark {
+		e.watermark, e.started = watermark, true
+	}
+	e.pass(e.watermark, false, out)
 }
 
 // Finish lets every deadline pass, as at the end of a file. The watermark stays.
@@ -182,9 +301,7 @@ func (e *Engine) advance(in Input) {
 // apply shows the event to every rule, in order, and queues the alerts.
 func (e *Engine) apply(s *scope, out *Output) {
 	for _, r := range e.concerned(s.Event.Type) {
-		if a, fired := r.apply(e, s, out); fired {
-			e.queue = append(e.queue, a)
-		}
+		r.apply(e, s, out)
 	}
 }
 
@@ -212,18 +329,20 @@ func (e *Engine) concerned(eventType string) []*ruleState {
 // other in a circle.
 func (e *Engine) drain(out *Output) {
 	for next := 0; next < len(e.queue); next++ {
-		a := e.queue[next]
-		a.alert.Sessions = e.profiles.sessions(&a, e.opts.Lateness)
-		if a.alert.Status == holdfast.Stable && a.alert.Level >= holdfast.High {
-			e.profiles.disturb(&a)
-		}
-		out.Alerts = append(out.Alerts, a.alert)
-
+		a := &e.queue[next]
 		event := *a.scope.Event
 		event.Type, event.Rule, event.Level, event.Time = holdfast.TypeAlert, a.alert.Rule, a.alert.Level, a.alert.Time
 		s := a.scope
-		s.Event, s.alert, s.first, s.behind = &event, a.alert.ID, a.alert.First, &a.traces
-		e.apply(&s, out)
+		s.Event, s.alert, s.hash, s.name, s.first, s.behind = &event, a.alert.ID, a.hash, a.rule.name, a.alert.First, &a.traces
+		s.places, s.traced = e.places, false
+		clear(e.places)
+
+		a.alert.Sessions = e.sessions(a, &s)
+		if a.alert.Status == holdfast.Stable && a.alert.Level >= holdfast.High {
+			e.disturb(a, &s)
+		}
+		out.Alerts = append(out.Alerts, a.alert)
+		e.apply(&s, out) // which may queue more
 	}
 	clear(e.queue)
 	e.queue = e.queue[:0]
@@ -233,17 +352,15 @@ func (e *Engine) drain(out *Output) {
 type scope struct {
 	expression.Scope
 	position holdfast.Position // of the input event, also behind an alert event
-	alert    string            // of an alert event: the alert's id
 	first    holdfast.Instant  // where the event's own evidence begins
-	behind   *traces           // of an alert event: what its evidence came from
-}
+	places   []place           // by grouping
+	traced   bool              // trace is known
+	trace    uint64            // the event's device and session
 
-// hashKey keys the hashes of groups and devices, so that nobody outside can
-// choose values that collide.
-type hashKey struct{ k0, k1 uint64 }
-
-func newHashKey() hashKey {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
-	return hashKey{binary.LittleEndian.Uint64(b[:8]), binary.LittleEndian.Uint64(b[8:])}
+	// Of an alert event: the alert's id, its parts, and what its evidence came
+	// from.
+	alert  string
+	hash   alertHash
+	name   uint32
+	behind *traces
 }

@@ -1,16 +1,14 @@
 package detector
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 
 	"github.com/dchest/siphash"
 
+	"github.com/holdfastd/holdfast/detector/memory"
 	"github.com/holdfastd/holdfast/rules/expression"
 )
-
-// groupID names a group of a rule: a keyed hash of the group's values, wide
-// enough that no two groups of a deployment share one.
-type groupID [2]uint64
 
 // tuple encodes texts so that no two lists of texts encode alike.
 type tuple []byte
@@ -32,25 +30,38 @@ func valuesOf(buf tuple, fields []expression.Field, s *expression.Scope) (tuple,
 	return buf, true
 }
 
-func (k *hashKey) wide(t tuple) groupID {
-	a, b := siphash.Hash128(k.k0, k.k1, t)
-	return groupID{a, b}
+// hashKey keys the hashes of groups, devices and values, so that nobody outside
+// can choose some that collide.
+type hashKey struct{ k0, k1 uint64 }
+
+func newHashKey() hashKey {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	return hashKey{binary.LittleEndian.Uint64(b[:8]), binary.LittleEndian.Uint64(b[8:])}
 }
+
+// wide hashes a tuple so that no two of a deployment share a hash.
+func (k *hashKey) wide(t tuple) memory.Key {
+	hi, lo := siphash.Hash128(k.k0, k.k1, t)
+	return memory.Key{Hi: hi, Lo: lo}
+}
+
+// word hashes a tuple to what is never 0.
+func (k *hashKey) word(t tuple) uint64 { return never0(siphash.Hash(k.k0, k.k1, t)) }
 
 // narrow hashes one text; the empty text is 0, and nothing else is.
 func (k *hashKey) narrow(s string) uint64 {
 	if s == "" {
 		return 0
 	}
-	return max(1, siphash.Hash(k.k0, k.k1, []byte(s)))
+	return never0(siphash.Hash(k.k0, k.k1, []byte(s)))
 }
 
-// same hashes the values of the fields; 0 if one is empty, since an empty value
-// equals nothing.
-func (k *hashKey) same(buf tuple, fields []expression.Field, s *expression.Scope) uint64 {
-	t, ok := valuesOf(buf, fields, s)
-	if !ok || len(fields) == 0 {
-		return 0
+// never0 sees to it that neither a hash nor its lower half is 0, which stands for
+// what is empty.
+func never0(h uint64) uint64 {
+	if uint32(h) == 0 {
+		h |= 1
 	}
-	return max(1, siphash.Hash(k.k0, k.k1, t))
+	return h
 }

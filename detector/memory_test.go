@@ -33,24 +33,35 @@ rules:
 			ID: fmt.Sprint(i), Type: "x.a", Account: fmt.Sprint(i), Time: holdfast.Instant(i) * holdfast.Instant(time.Second),
 		}}, &out)
 		for _, r := range e.rules {
-			most = max(most, len(r.groups.byID), len(r.groups.young.refs), len(r.groups.old.refs))
+			most = max(most, r.stored)
 		}
 	}
 	// A group lives for its span and max_lateness: not half an hour, and a
 	// second each.
-	if most > 30*60*3 {
-		t.Errorf("%d groups or refs at once", most)
+	if most > 30*60 {
+		t.Errorf("a rule remembers %d groups at once", most)
 	}
-	if n := len(e.recent.known); n != recentEvents {
-		t.Errorf("%d events are remembered, want %d", n, recentEvents)
+	if n := e.recent.Len(); n != 65_536 {
+		t.Errorf("%d events are remembered, want 65,536", n)
 	}
-	e.Process(Input{Offset: events, Event: &holdfast.Event{Type: "x.tick", Account: "x", Time: holdfast.Instant(2 * events * time.Second)}}, &out)
+	words := e.arena.Words()
+	for i := range 10_000 { // the hand has to go round
+		e.Process(Input{Offset: int64(events + i), Event: &holdfast.Event{Type: "x.tick", Account: "x", Time: holdfast.Instant(2 * events * time.Second)}}, &out)
+	}
 	for _, r := range e.rules {
-		if n := len(r.groups.byID); n != 0 {
-			t.Errorf("%s still holds %d groups", r.rule.ID, n)
+		if r.stored != 0 {
+			t.Errorf("%s still holds %d groups", r.rule.ID, r.stored)
 		}
 	}
-	if len(e.deadlines) != 0 {
-		t.Errorf("%d deadlines are left", len(e.deadlines))
+	for _, t2 := range e.groupings {
+		if t2.Len() != 0 {
+			t.Errorf("%d records are left", t2.Len())
+		}
+	}
+	if len(e.deadlines.heap) != 0 {
+		t.Errorf("%d deadlines are left", len(e.deadlines.heap))
+	}
+	if words > 4*8192 {
+		t.Errorf("the arena takes %d words", words)
 	}
 }

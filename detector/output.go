@@ -9,7 +9,7 @@ type Output struct {
 	// Occurrences are the latest counts of the suppressed alerts that were fed,
 	// each alert once.
 	Occurrences []holdfast.Occurrences
-	index       map[string]int // alert id: place in Occurrences
+	index       map[alertHash]int // place in Occurrences
 }
 
 // Reset empties the output, keeping its memory.
@@ -19,14 +19,14 @@ func (o *Output) Reset() {
 	clear(o.index)
 }
 
-func (o *Output) occurred(now holdfast.Occurrences) {
-	if i, ok := o.index[now.Alert]; ok {
-		o.Occurrences[i] = now
+func (o *Output) occurred(rule string, hash alertHash, count int64, last holdfast.Position) {
+	if i, ok := o.index[hash]; ok {
+		o.Occurrences[i].Count, o.Occurrences[i].Last = count, last
 		return
 	}
 	if o.index == nil {
-		o.index = make(map[string]int)
+		o.index = make(map[alertHash]int)
 	}
-	o.index[now.Alert] = len(o.Occurrences)
-	o.Occurrences = append(o.Occurrences, now)
+	o.index[hash] = len(o.Occurrences)
+	o.Occurrences = append(o.Occurrences, holdfast.Occurrences{Alert: alertID(rule, hash), Count: count, Last: last})
 }

@@ -15,16 +15,16 @@ const maxPlaces = 16
 const never = time.Duration(math.MaxInt64)
 
 // places are the countries or the networks of an account's accepted logins.
-type places []place
+type places []origin
 
-type place struct {
+type origin struct {
 	hash        uint64
 	first, last holdfast.Instant // accepted logins
 }
 
 // find returns the place, nil if no accepted login came from there.
-func (ps places) find(hash uint64) *place {
-	i := slices.IndexFunc(ps, func(p place) bool { return p.hash == hash })
+func (ps places) find(hash uint64) *origin {
+	i := slices.IndexFunc(ps, func(p origin) bool { return p.hash == hash })
 	if i < 0 || hash == 0 {
 		return nil
 	}
@@ -41,7 +41,7 @@ func (ps *places) accept(hash uint64, t holdfast.Instant) {
 		p.first, p.last = min(p.first, t), max(p.last, t)
 		return
 	}
-	*ps = slices.DeleteFunc(*ps, func(p place) bool { return p.last < t.Add(-profileSpan) })
+	*ps = slices.DeleteFunc(*ps, func(p origin) bool { return p.last < t.Add(-profileSpan) })
 	if len(*ps) == maxPlaces {
 		newest := 0
 		for i, p := range *ps {
@@ -51,7 +51,7 @@ func (ps *places) accept(hash uint64, t holdfast.Instant) {
 		}
 		*ps = slices.Delete(*ps, newest, newest+1)
 	}
-	*ps = append(*ps, place{hash, t, t})
+	*ps = append(*ps, origin{hash, t, t})
 }
 
 // change is when something last changed.
@@ -108,4 +108,22 @@ func distance(lat1, lon1, lat2, lon2 float64) float64 {
 	sinLon := math.Sin((lon2 - lon1) * degree / 2)
 	h := sinLat*sinLat + math.Cos(lat1*degree)*math.Cos(lat2*degree)*sinLon*sinLon
 	return 2 * radius * math.Asin(math.Sqrt(min(1, h)))
+}
+
+// read appends n places from the front of words, and returns what follows.
+func (ps *places) read(words []uint64, n int) []uint64 {
+	for range n {
+		*ps = append(*ps, origin{words[0], holdfast.Instant(words[1]), holdfast.Instant(words[2])})
+		words = words[placeWords:]
+	}
+	return words
+}
+
+// write puts the places at the front of words, and returns what follows.
+func (ps places) write(words []uint64) []uint64 {
+	for _, p := range ps {
+		words[0], words[1], words[2] = p.hash, uint64(p.first), uint64(p.last)
+		words = words[placeWords:]
+	}
+	return words
 }

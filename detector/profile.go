@@ -1,11 +1,12 @@
 package detector
 
 import (
+	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/detector/memory"
 	"github.com/holdfastd/holdfast/rules/expression"
 )
 
@@ -17,60 +18,48 @@ const (
 	longestIDLen = 256 // bytes; a longer device or session id is not remembered
 )
 
-// profiles is what the engine learns of each account, from accepted logins above
+// profile is what the engine learns of an account, from accepted logins above
 // all: its devices and active sessions, where it is used from, and when its SIM
-// or number changed (DESIGN 3.9). What an attacker does must not
-// push out what the owner did before, so a full list gives up its newest
-// unproven item first.
-type profiles struct {
-	opts      *Options
-	byAccount map[string]*profile
-	expiry    map[holdfast.Instant][]string // day: accounts to look at then
-	nextDay   holdfast.Instant              // the first day that has not been looked at
-}
-
+// or number changed (DESIGN 3.9). What an attacker does must not push out what
+// the owner did before, so a full list gives up its newest unproven item first.
+//
+// It is the engine's working copy of the first chunk of the account's chain.
 type profile struct {
-	devices  []device
-	sessions []session
+	last holdfast.Instant // newest event that it was learned from
 	// alarmed is until when an alert of level high or above was last open.
 	alarmed    holdfast.Instant
 	wasAlarmed bool
-	last       holdfast.Instant // newest event that it was learned from
 
+	where       whereabouts
+	sim         change
+	phone       uint64 // hash of the number; 0 if unknown
+	phoneChange change
+	sessions    memory.Ref // the first of them, see session
+
+	devices             []device
 	countries, networks places
-	where               whereabouts
-	sim                 change
-	phone               uint64 // hash of the number; 0 if unknown
-	phoneChange         change
 }
 
 type device struct {
-	id          string
-	hash        uint64
+	hash        uint64           // of its id
 	first, last holdfast.Instant // accepted logins
 	trusted     holdfast.Instant // the earliest event that called it trusted
 	wasTrusted  bool
+	confirmed   bool // by the owner
 	// doubted says that an alert of level high or above was open between its
 	// first accepted login and the age at which it would have become known.
 	doubted bool
-}
-
-type session struct {
-	id, device string
-	hash       uint64
-	deviceHash uint64
-	started    holdfast.Instant
-	trusted    bool // the event that started it called its device trusted
 }
 
 // forgottenAt reports whether the last accepted login lies too far back for the
 // device to be believed at a time.
 func (d *device) forgottenAt(t holdfast.Instant) bool { return d.last < t.Add(-profileSpan) }
 
-// knownAt reports whether the device was known at a time: its first accepted
-// login lies far enough back, and no grave alert was open in between.
+// knownAt reports whether the device was known at a time: its owner said so, or
+// its first accepted login lies far enough back and no grave alert was open in
+// between.
 func (d *device) knownAt(t holdfast.Instant, trustAfter time.Duration) bool {
-	return !d.doubted && !d.forgottenAt(t) && t > d.first.Add(trustAfter)
+	return !d.forgottenAt(t) && (d.confirmed || !d.doubted && t > d.first.Add(trustAfter))
 }
 
 // protectedBefore reports whether the device was trusted or known before a time.
@@ -78,94 +67,214 @@ func (d *device) protectedBefore(t holdfast.Instant, trustAfter time.Duration) b
 	return d.wasTrusted && d.trusted < t || d.knownAt(t, trustAfter)
 }
 
-func (p *profile) device(id string) *device {
-	i := slices.IndexFunc(p.devices, func(d device) bool { return d.id == id })
-	if i < 0 || id == "" {
+func (p *profile) device(hash uint64) *device {
+	for i := range p.devices {
+		if p.devices[i].hash == hash {
+			return &p.devices[i]
+		}
+	}
+	return nil
+}
+
+// accounts is the number of the grouping by account, which is always there: its
+// chains begin with the accounts' profiles.
+const accounts = 0
+
+// profileAt loads the profile of a record into the engine's working copy; nil if
+// the account has none.
+func (e *Engine) profileAt(record uint32) *profile {
+	ref := e.groupings[accounts].Chain(record)
+	if ref == 0 {
 		return nil
 	}
-	return &p.devices[i]
+	c := e.arena.Read(ref)
+	if c.Kind() != cellProfile {
+		return nil
+	}
+	e.profile.read(c)
+	return &e.profile
+}
+
+// profileOf loads the profile of the event's account; nil if it has none.
+func (e *Engine) profileOf(s *scope) *profile {
+	p := e.place(accounts, s)
+	if !p.exists {
+		return nil
+	}
+	return e.profileAt(p.record)
+}
+
+// learning loads the profile of the event's account, or begins one, and notes that
+// something was learned of it at a time. It is nil where there is no room.
+func (e *Engine) learning(s *scope, t holdfast.Instant) *profile {
+	p := e.profileOf(s)
+	if p == nil {
+		at := e.place(accounts, s)
+		if !at.exists && !e.insert(e.groupings[accounts], at) {
+			e.stats.Evicted++
+			return nil
+		}
+		e.profile.reset(t)
+		p = &e.profile
+	}
+	p.last = max(p.last, t)
+	return p
+}
+
+// keepProfile stores the working copy as the profile of the event's account.
+func (e *Engine) keepProfile(s *scope, p *profile) {
+	t, record := e.groupings[accounts], e.place(accounts, s).record
+	ref := t.Chain(record)
+	words := p.words()
+	switch {
+	case ref == 0 || e.arena.Read(ref).Kind() != cellProfile:
+		fresh := e.arena.Alloc(0, cellProfile, words)
+		e.arena.Own(fresh).SetNext(ref)
+		ref = fresh
+		t.SetChain(record, ref)
+	case words > e.arena.Read(ref).Room():
+		larger := e.arena.Alloc(0, cellProfile, words)
+		e.arena.Own(larger).SetNext(e.arena.Read(ref).Next())
+		e.arena.Free(ref)
+		ref = larger
+		t.SetChain(record, ref)
+	}
+	c := e.arena.Own(ref)
+	c.SetUsed(words)
+	p.write(c)
+	if due := e.due(p.last.Add(profileSpan)); sooner(due, t.Due(record)) {
+		t.SetDue(record, due)
+	}
+}
+
+// tidyProfile frees the profile of an account that nobody has logged in to for so
+// long that nothing of it would be believed.
+func (e *Engine) tidyProfile(t *grouping, record uint32) {
+	if t != e.groupings[accounts] {
+		return
+	}
+	p := e.profileAt(record)
+	if p == nil {
+		return
+	}
+	if until := p.last.Add(profileSpan); until >= e.watermark {
+		if due := e.due(until); sooner(due, t.Due(record)) {
+			t.SetDue(record, due)
+		}
+		return
+	}
+	e.arena.FreeChain(p.sessions)
+	e.unhang(t, record, t.Chain(record))
 }
 
 // view is the profile as the rules see it: before the event.
-func (ps *profiles) view(e *holdfast.Event, key *hashKey) expression.Profile {
-	p := ps.byAccount[e.Account]
+func (e *Engine) view(s *scope) {
+	event := s.Event
+	p := e.profileOf(s)
 	if p == nil {
-		return expression.Profile{SIMAge: never, PhoneAge: never}
+		s.Profile = expression.Profile{SIMAge: never, PhoneAge: never}
+		return
 	}
-	v := expression.Profile{
-		SIMAge: p.sim.age(e.Time), PhoneAge: p.phoneChange.age(e.Time), TravelKMH: p.where.speed(e),
-		NetworkKnown: p.networks.find(networkOf(e)) != nil,
+	s.Profile = expression.Profile{
+		SIMAge: p.sim.age(event.Time), PhoneAge: p.phoneChange.age(event.Time), TravelKMH: p.where.speed(event),
+		NetworkKnown: p.networks.find(networkOf(event)) != nil,
 	}
-	if d := p.device(e.Device.ID); d != nil && !d.forgottenAt(e.Time) {
-		v.DeviceKnown = d.knownAt(e.Time, ps.opts.TrustAfter)
-		v.DeviceAge = max(0, e.Time.Sub(d.first))
+	if d := p.device(e.key.narrow(event.Device.ID)); d != nil && !d.forgottenAt(event.Time) {
+		s.Profile.DeviceKnown = d.knownAt(event.Time, e.opts.TrustAfter)
+		s.Profile.DeviceAge = max(0, event.Time.Sub(d.first))
 	}
-	if c := p.countries.find(key.narrow(e.Client.Country)); c != nil {
-		v.CountryKnown, v.CountryAge = true, max(0, e.Time.Sub(c.first))
+	if c := p.countries.find(e.key.narrow(event.Client.Country)); c != nil {
+		s.Profile.CountryKnown, s.Profile.CountryAge = true, max(0, event.Time.Sub(c.first))
 	}
-	return v
 }
 
 // networkOf stands for the event's network; 0 is none.
 func networkOf(e *holdfast.Event) uint64 { return uint64(max(0, e.Client.ASN)) }
 
 // learn takes in what an event says of its account.
-func (ps *profiles) learn(e *holdfast.Event, key *hashKey) {
-	switch e.Type {
+func (e *Engine) learn(s *scope) {
+	event := s.Event
+	switch event.Type {
 	case holdfast.TypeLoginSucceeded, holdfast.TypeSessionStarted:
-		p := ps.of(e.Account, e.Time)
-		p.accept(e, ps.opts.TrustAfter, key)
-		p.start(e, key)
-		p.countries.accept(key.narrow(e.Client.Country), e.Time)
-		p.networks.accept(networkOf(e), e.Time)
-		p.where.saw(e)
-		if p.phone == 0 {
-			p.phone = key.narrow(e.Phone)
+		p := e.learning(s, event.Time)
+		if p == nil {
+			return
 		}
+		p.accept(event, e.opts.TrustAfter, &e.key)
+		e.startSession(p, event)
+		p.countries.accept(e.key.narrow(event.Client.Country), event.Time)
+		p.networks.accept(networkOf(event), event.Time)
+		p.where.saw(event)
+		if p.phone == 0 {
+			p.phone = e.key.narrow(event.Phone)
+		}
+		p.trust(event, &e.key)
+		e.keepProfile(s, p)
+		return
 	case holdfast.TypeSIMChanged:
-		ps.of(e.Account, e.Time).sim.saw(e.Time)
+		if p := e.learning(s, event.Time); p != nil {
+			p.sim.saw(event.Time)
+			e.keepProfile(s, p)
+		}
 	case holdfast.TypeAccountChanged:
-		ps.changed(e, key)
+		e.learnNumber(s)
 	case holdfast.TypeSessionEnded:
-		if p := ps.byAccount[e.Account]; p != nil && e.Session != "" {
-			p.sessions = slices.DeleteFunc(p.sessions, func(s session) bool { return s.id == e.Session })
+		if p := e.profileOf(s); p != nil && e.endSession(p, event.Session) {
+			e.keepProfile(s, p)
+		}
+	case holdfast.TypeOwnerConfirmed:
+		if p := e.learning(s, event.Time); p != nil {
+			p.accept(event, e.opts.TrustAfter, &e.key)
+			if d := p.device(e.key.narrow(event.Device.ID)); d != nil {
+				d.confirmed, d.doubted = true, false
+			}
+			e.keepProfile(s, p)
+		}
+	case holdfast.TypeOwnerDenied:
+		if p := e.profileOf(s); p != nil {
+			hash := e.key.narrow(event.Device.ID)
+			p.devices = slices.DeleteFunc(p.devices, func(d device) bool { return d.hash == hash })
+			e.keepProfile(s, p)
 		}
 	}
-	p := ps.byAccount[e.Account]
-	if p == nil || e.Device.Trusted != holdfast.Trusted {
+	if event.Device.Trusted != holdfast.Trusted {
 		return
 	}
-	if d := p.device(e.Device.ID); d != nil && (!d.wasTrusted || e.Time < d.trusted) {
-		d.trusted, d.wasTrusted = e.Time, true
+	if p := e.profileOf(s); p != nil && p.trust(event, &e.key) {
+		e.keepProfile(s, p)
 	}
 }
 
-// of returns the profile of an account, making one if there is none, and notes
-// that something was learned of it at a time.
-func (ps *profiles) of(account string, t holdfast.Instant) *profile {
-	p := ps.byAccount[account]
-	if p == nil {
-		p = &profile{last: t}
-		account = strings.Clone(account)
-		ps.byAccount[account] = p
-		ps.visit(account, t)
-	}
-	p.last = max(p.last, t)
-	return p
-}
-
-// changed learns of a change to the account: one of its phone number if it names
-// another number than the account was known to have.
-func (ps *profiles) changed(e *holdfast.Event, key *hashKey) {
-	number := key.narrow(e.Phone)
+// learnNumber learns of a change of the account's phone number: an
+// account.changed that names another number than the account was known to have.
+func (e *Engine) learnNumber(s *scope) {
+	number := e.key.narrow(s.Event.Phone)
 	if number == 0 {
 		return
 	}
-	p := ps.of(e.Account, e.Time)
+	p := e.learning(s, s.Event.Time)
+	if p == nil {
+		return
+	}
 	if p.phone != 0 && p.phone != number {
-		p.phoneChange.saw(e.Time)
+		p.phoneChange.saw(s.Event.Time)
 	}
 	p.phone = number
+	e.keepProfile(s, p)
+}
+
+// trust notes that an event calls its device trusted. It reports whether that is
+// new.
+func (p *profile) trust(e *holdfast.Event, key *hashKey) bool {
+	if e.Device.Trusted != holdfast.Trusted || len(p.devices) == 0 {
+		return false
+	}
+	d := p.device(key.narrow(e.Device.ID))
+	if d == nil || d.wasTrusted && e.Time >= d.trusted {
+		return false
+	}
+	d.trusted, d.wasTrusted = e.Time, true
+	return true
 }
 
 // accept remembers the device of an accepted login.
@@ -175,7 +284,8 @@ func (p *profile) accept(e *holdfast.Event, trustAfter time.Duration, key *hashK
 		return
 	}
 	p.devices = slices.DeleteFunc(p.devices, func(d device) bool { return d.forgottenAt(e.Time) })
-	if d := p.device(id); d != nil {
+	hash := key.narrow(id)
+	if d := p.device(hash); d != nil {
 		d.first, d.last = min(d.first, e.Time), max(d.last, e.Time)
 		return
 	}
@@ -192,126 +302,120 @@ func (p *profile) accept(e *holdfast.Event, trustAfter time.Duration, key *hashK
 		p.devices = slices.Delete(p.devices, newest, newest+1)
 	}
 	p.devices = append(p.devices, device{
-		id: strings.Clone(id), hash: key.narrow(id), first: e.Time, last: e.Time,
+		hash: hash, first: e.Time, last: e.Time,
 		doubted: p.wasAlarmed && e.Time <= p.alarmed,
 	})
 }
 
-// start remembers an active session, and what a later event of it adds.
-func (p *profile) start(e *holdfast.Event, key *hashKey) {
-	id, device := e.Session, e.Device.ID
-	if id == "" || len(id) > longestIDLen {
-		return
-	}
-	if len(device) > longestIDLen {
-		device = ""
-	}
-	p.sessions = slices.DeleteFunc(p.sessions, func(s session) bool { return s.started < e.Time.Add(-profileSpan) })
-	i := slices.IndexFunc(p.sessions, func(s session) bool { return s.id == id })
-	if i < 0 {
-		if len(p.sessions) == maxSessions && !p.giveUpSession() {
-			return
-		}
-		i = len(p.sessions)
-		p.sessions = append(p.sessions, session{id: strings.Clone(id), hash: key.narrow(id), started: e.Time})
-	}
-	s := &p.sessions[i]
-	if s.device == "" {
-		s.device, s.deviceHash = strings.Clone(device), key.narrow(e.Device.ID)
-	}
-	if e.Device.Trusted == holdfast.Trusted && e.Time <= s.started.Add(sessionStart) {
-		s.trusted = true
-	}
-}
-
-// sessionStart is how far apart the events are that tell of one login: what they
-// say of the device holds for the session.
-const sessionStart = time.Minute
-
-// giveUpSession makes room by forgetting the newest session that is not trusted.
-func (p *profile) giveUpSession() bool {
-	newest := -1
-	for i := range p.sessions {
-		if s := &p.sessions[i]; !s.trusted && (newest < 0 || s.started > p.sessions[newest].started) {
-			newest = i
-		}
-	}
-	if newest >= 0 {
-		p.sessions = slices.Delete(p.sessions, newest, newest+1)
-	}
-	return newest >= 0
-}
-
-// sessions splits the account's active sessions for an alert (DESIGN 5).
-// Protected are those whose device was trusted or known before the attack's
-// first trace, and those that began trusted before it; suspect is of the rest
-// what started since then or belongs to the evidence itself.
-func (ps *profiles) sessions(a *firing, lateness time.Duration) holdfast.Sessions {
-	p := ps.byAccount[a.alert.Account]
-	if p == nil {
-		return holdfast.Sessions{}
-	}
-	var split holdfast.Sessions
-	first := a.alert.First
-	for i := range p.sessions {
-		s := &p.sessions[i]
-		d := p.device(s.device)
-		out := holdfast.Session{ID: s.id, Device: s.device, Started: s.started}
-		switch {
-		case s.trusted && s.started < first, d != nil && d.protectedBefore(first, ps.opts.TrustAfter):
-			split.Protected = append(split.Protected, out)
-		case s.started >= first.Add(-lateness),
-			slices.Contains(a.traces.sessions, s.hash),
-			s.deviceHash != 0 && slices.Contains(a.traces.devices, s.deviceHash):
-			split.Suspect = append(split.Suspect, out)
-		}
-	}
-	return split
-}
-
 // disturb notes that a grave alert is open on the account: devices that are not
 // known yet don't become so by waiting.
-func (ps *profiles) disturb(a *firing) {
-	p := ps.of(a.alert.Account, a.alert.Time)
+func (e *Engine) disturb(a *firing, s *scope) {
+	p := e.learning(s, a.alert.Time)
+	if p == nil {
+		return
+	}
 	p.alarmed, p.wasAlarmed = max(p.alarmed, a.openUntil), true
 	for i := range p.devices {
 		d := &p.devices[i]
-		if a.openUntil >= d.first && !d.knownAt(a.alert.Time, ps.opts.TrustAfter) {
+		if a.openUntil >= d.first && !d.knownAt(a.alert.Time, e.opts.TrustAfter) {
 			d.doubted = true
 		}
 	}
+	e.keepProfile(s, p)
 }
 
-const day = holdfast.Instant(24 * time.Hour)
+// The words of a cellProfile: these, then the devices, the countries and the
+// networks. They count from the chunk's own first word.
+const (
+	profileLast = iota + 1
+	profileAlarmed
+	profileLat
+	profileLon
+	profileWhere
+	profileSIM
+	profilePhone
+	profilePhoneChange
+	profileFlags // what is known, and how many devices, countries and networks
+	profileSessions
+	profileLists
 
-// visit lists the account to be looked at when its profile may be forgotten.
-func (ps *profiles) visit(account string, last holdfast.Instant) {
-	if ps.expiry == nil {
-		ps.expiry = make(map[holdfast.Instant][]string)
+	deviceWords = 5
+	placeWords  = 3
+)
+
+// Bits of profileFlags, and of a device's last word.
+const (
+	flagAlarmed = 1 << iota
+	flagWhere
+	flagSIM
+	flagPhoneChange
+
+	countDevices   = 8  // shift
+	countCountries = 16 // shift
+	countNetworks  = 24 // shift
+
+	flagTrusted   = 1
+	flagDoubted   = 2
+	flagConfirmed = 4
+)
+
+func flag(is bool, bit uint64) uint64 {
+	if is {
+		return bit
 	}
-	due := max(last.Add(profileSpan)/day+1, ps.nextDay)
-	ps.expiry[due] = append(ps.expiry[due], account)
+	return 0
 }
 
-// expire frees the profiles of accounts that nobody has logged in to for so long
-// that nothing of them would be believed.
-func (ps *profiles) expire(watermark holdfast.Instant) {
-	today := watermark / day
-	if today < ps.nextDay {
-		return
+// words is how many words of payload the profile takes.
+func (p *profile) words() int {
+	return profileLists - 1 + deviceWords*len(p.devices) + placeWords*(len(p.countries)+len(p.networks))
+}
+
+func (p *profile) reset(last holdfast.Instant) {
+	*p = profile{last: last, devices: p.devices[:0], countries: p.countries[:0], networks: p.networks[:0]}
+}
+
+func (p *profile) read(c memory.Chunk) {
+	p.reset(holdfast.Instant(c[profileLast]))
+	flags := c[profileFlags]
+	p.alarmed, p.wasAlarmed = holdfast.Instant(c[profileAlarmed]), flags&flagAlarmed != 0
+	p.where = whereabouts{
+		math.Float64frombits(c[profileLat]), math.Float64frombits(c[profileLon]), holdfast.Instant(c[profileWhere]), flags&flagWhere != 0,
 	}
-	for due, accounts := range ps.expiry {
-		if due > today {
-			continue
-		}
-		delete(ps.expiry, due)
-		for _, account := range accounts {
-			if p := ps.byAccount[account]; p.last.Add(profileSpan) < watermark {
-				delete(ps.byAccount, account)
-			} else {
-				ps.visit(account, p.last)
-			}
-		}
+	p.sim = change{holdfast.Instant(c[profileSIM]), flags&flagSIM != 0}
+	p.phone = c[profilePhone]
+	p.phoneChange = change{holdfast.Instant(c[profilePhoneChange]), flags&flagPhoneChange != 0}
+	p.sessions = memory.Ref(c[profileSessions])
+	rest := c[profileLists:]
+	for range flags >> countDevices & 0xff {
+		bits := rest[4]
+		p.devices = append(p.devices, device{
+			hash: rest[0], first: holdfast.Instant(rest[1]), last: holdfast.Instant(rest[2]), trusted: holdfast.Instant(rest[3]),
+			wasTrusted: bits&flagTrusted != 0, doubted: bits&flagDoubted != 0, confirmed: bits&flagConfirmed != 0,
+		})
+		rest = rest[deviceWords:]
 	}
-	ps.nextDay = today + 1
+	rest = p.countries.read(rest, int(flags>>countCountries&0xff))
+	p.networks.read(rest, int(flags>>countNetworks&0xff))
+}
+
+func (p *profile) write(c memory.Chunk) {
+	c[profileLast], c[profileAlarmed] = uint64(p.last), uint64(p.alarmed)
+	c[profileLat], c[profileLon] = math.Float64bits(p.where.lat), math.Float64bits(p.where.lon)
+	c[profileWhere], c[profileSIM] = uint64(p.where.at), uint64(p.sim.at)
+	c[profilePhone], c[profilePhoneChange] = p.phone, uint64(p.phoneChange.at)
+	c[profileFlags] = flag(p.wasAlarmed, flagAlarmed) | flag(p.where.known, flagWhere) | flag(p.sim.known, flagSIM) |
+		flag(p.phoneChange.known, flagPhoneChange) | uint64(len(p.devices))<<countDevices |
+		uint64(len(p.countries))<<countCountries | uint64(len(p.networks))<<countNetworks
+	c[profileSessions] = uint64(p.sessions)
+	rest := c[profileLists:]
+	for i := range p.devices {
+		d := &p.devices[i]
+		copy(rest, []uint64{
+			d.hash, uint64(d.first), uint64(d.last), uint64(d.trusted),
+			flag(d.wasTrusted, flagTrusted) | flag(d.doubted, flagDoubted) | flag(d.confirmed, flagConfirmed),
+		})
+		rest = rest[deviceWords:]
+	}
+	p.networks.write(p.countries.write(rest))
 }

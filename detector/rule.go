@@ -25,8 +25,13 @@ type ruleState struct {
 	overrides  []override
 	longest    time.Duration // that any group remembers for, lateness apart
 
-	groups *groups
-	buf    tuple
+	owner    uint16 // of the rule's chunks
+	name     uint32 // number of its id among the engine's names
+	table    int    // number of its grouping
+	grouping *grouping
+	stored   int    // groups that it remembers
+	hand     uint32 // the record from which on it looks for a group to give up
+	victims  *victims
 }
 
 // condition is a compiled condition and the rules whose alerts it is shown.
@@ -64,7 +69,7 @@ func newRuleState(r *rules.Rule, set *rules.Set) *ruleState {
 		}
 		return c
 	}
-	s := &ruleState{rule: r, groups: newGroups()}
+	s := &ruleState{rule: r}
 	s.match, s.until = compile(r.Match), compile(r.Until)
 	if r.Cancel != nil {
 		s.cancel = compile(r.Cancel.Match)
@@ -170,122 +175,133 @@ func (r *ruleState) excepted(s *scope) bool {
 	return false
 }
 
-// apply shows the event to the rule, and returns the alert if one fires.
-func (r *ruleState) apply(e *Engine, s *scope, out *Output) (firing, bool) {
+// apply shows the event to the rule; what fires is queued.
+func (r *ruleState) apply(e *Engine, s *scope, out *Output) {
 	if r.without.holds(s) {
 		r.answer(e, s)
 	}
 	switch {
 	case r.rule.Sequence != nil:
-		return r.applySequence(e, s, out)
+		r.applySequence(e, s, out)
 	case r.rule.Score != nil:
-		return r.applyScore(e, s, out)
+		r.applyScore(e, s, out)
 	case r.rule.Surge != nil:
-		return r.applySurge(e, s, out)
+		r.applySurge(e, s, out)
+	default:
+		r.applyCount(e, s, out)
 	}
-	return r.applyCount(e, s, out)
 }
 
-// groupOf finds the event's group and lets it forget what is too old to count.
-// There is none if one of the group's fields is empty.
-func (r *ruleState) groupOf(e *Engine, s *scope, set *settings) (groupID, *group, bool) {
-	values, ok := valuesOf(r.buf[:0], r.rule.GroupBy, &s.Scope)
-	r.buf = values
-	if !ok {
-		return groupID{}, nil, false
+// groupOf finds the event's group, lets it forget what is too old to count, and
+// loads its entries. There is none if one of the group's fields is empty.
+func (r *ruleState) groupOf(e *Engine, s *scope, set *settings) (group, bool) {
+	p := e.place(r.table, s)
+	if !p.belongs {
+		return group{}, false
 	}
-	id := e.key.wide(values)
-	g := r.groups.byID[id]
-	if g != nil {
-		g.forget(e.watermark, r.span(set.timespan)+e.opts.MaxLateness, e.opts.MaxLateness)
+	g := e.look(r, p)
+	e.list = e.list[:0]
+	if g.stored {
+		e.forget(&g, r.span(set.timespan)+e.opts.MaxLateness)
 	}
-	return id, g, true
+	return g, true
 }
 
 // admit returns the group that an event counts in, and the values in force for
-// it. There is none if the event belongs to no group, or falls into an open
+// it. There are none if the event belongs to no group, or falls into an open
 // alert.
-func (r *ruleState) admit(e *Engine, s *scope, out *Output) (groupID, *group, *settings) {
+func (r *ruleState) admit(e *Engine, s *scope, out *Output) (group, *settings) {
 	set := r.settingsFor(s)
-	id, g, ok := r.groupOf(e, s, set)
+	g, ok := r.groupOf(e, s, set)
 	switch {
-	case !ok || g.suppressed(s.Event.Time, s.position, out):
-		return id, nil, nil
-	case g == nil:
-		g = &group{}
+	case !ok:
+		return g, nil
+	case e.suppressed(&g, s.Event.Time, s.position, out):
+		e.settle(&g) // it may have forgotten something
+		return g, nil
 	}
-	return id, g, set
+	return g, set
 }
 
-// keep makes sure that the group is stored and will be looked at again when it
-// may have nothing left to remember.
-func (r *ruleState) keep(e *Engine, id groupID, g *group) {
-	if g.serial != 0 {
-		return
-	}
-	if until, ok := g.remembersUntil(r.longest+e.opts.MaxLateness, e.opts.MaxLateness); ok {
-		if r.groups.put(id, g, until, e.opts.MaxGroups) {
-			e.stats.Evicted++
-		}
-	}
-}
-
-// entryOf is what the rule remembers of an event.
+// entryOf is what the rule remembers of an event. It is valid until the next
+// call.
 func (r *ruleState) entryOf(e *Engine, s *scope) entry {
-	en := entry{
-		time: s.Event.Time, first: s.first, position: s.position, alert: s.alert, behind: s.behind,
-		device: e.key.narrow(s.Event.Device.ID), session: e.key.narrow(s.Event.Session),
+	en := append(e.entry[:0], uint64(s.Event.Time), 0)
+	place := uint64(s.position.Offset) << entryOffset
+	if s.alert != "" {
+		place |= entryAlert
+		a, b := packHash(s.hash, s.name)
+		en = append(en, uint64(s.first), a, b, uint64(s.position.Time))
 	}
-	if r.rule.Cancel != nil {
-		en.same = e.key.same(r.buf[:0], r.rule.Cancel.Same, &s.Scope)
+	if r.rule.Cancel != nil && len(r.rule.Cancel.Same) > 0 {
+		place |= entrySame
+		en = append(en, e.sameOf(r.rule.Cancel.Same, s))
 	}
-	if len(r.rule.Distinct) > 0 {
-		en.values = make([]uint64, len(r.rule.Distinct))
-		for i := range r.rule.Distinct {
-			en.values[i] = e.key.narrow(r.rule.Distinct[i].Field.Value(&s.Scope))
+	place |= uint64(len(r.rule.Distinct)) << entryDistinct
+	for i := range r.rule.Distinct {
+		en = append(en, e.key.narrow(r.rule.Distinct[i].Field.Value(&s.Scope)))
+	}
+	traced := len(en)
+	if pair := e.trace(s); pair != 0 {
+		en = append(en, pair)
+	}
+	if s.behind != nil {
+		for i := 0; ; i++ {
+			pair, ok := s.behind.pair(i)
+			if !ok {
+				break
+			}
+			en = append(en, pair)
 		}
 	}
+	en[1] = place | uint64(len(en)-traced)
+	e.entry = en
 	return en
 }
 
-// suppressed reports whether something of time t falls into an open alert; if so
-// it is counted as one more occurrence of it.
-func (g *group) suppressed(t holdfast.Instant, at holdfast.Position, out *Output) bool {
-	if g == nil || !g.hasOpen || t > g.suppressedUntil {
-		return false
+// trace is the event's own device and session.
+func (e *Engine) trace(s *scope) uint64 {
+	if !s.traced {
+		s.traced = true
+		s.trace = packTrace(e.key.narrow(s.Event.Device.ID), e.key.narrow(s.Event.Session))
 	}
-	g.open.Count++
-	g.open.Last = at
-	out.occurred(g.open)
-	return true
+	return s.trace
+}
+
+// sameOf hashes the values of the fields; 0 if one is empty, since an empty
+// value equals nothing.
+func (e *Engine) sameOf(fields []expression.Field, s *scope) uint64 {
+	var ok bool
+	if e.tuple, ok = valuesOf(e.tuple[:0], fields, &s.Scope); !ok || len(fields) == 0 {
+		return 0
+	}
+	return e.key.word(e.tuple)
 }
 
 // complete makes the alert of a group whose condition is met, from its evidence.
 // It fires at once, or is held back for as long as the rule says.
-func (r *ruleState) complete(e *Engine, s *scope, g *group, set *settings, evidence []entry) (firing, bool) {
-	a := newFiring(r.rule, s, evidence)
-	g.clear()
+func (r *ruleState) complete(e *Engine, s *scope, g *group, set *settings, evidence entries) {
+	e.clear(g)
 	if r.rule.Without != nil {
-		r.hold(e, g, a, set.suppress)
-		return firing{}, false
+		e.hold(s, g, evidence, set.suppress)
+		return
 	}
-	g.openAlert(&a, set.suppress)
-	return a, true
+	a := e.firing(r, s, evidence)
+	a.name(e.hashOf(r, s))
+	e.openAlert(g, &a, set.suppress)
+	e.queue = append(e.queue, a)
 }
 
 // reopen ends the suppression in every group: that of a rule on trial must not
 // silence the live one.
-func (r *ruleState) reopen() {
-	for _, g := range r.groups.byID {
-		g.hasOpen = false
-	}
-}
-
-// openAlert opens the suppression of an alert that fires.
-func (g *group) openAlert(a *firing, suppress time.Duration) {
-	if g.hasOpen = suppress > 0; g.hasOpen {
-		g.suppressedUntil = a.alert.Time.Add(suppress)
-		g.open = holdfast.Occurrences{Alert: a.alert.ID, Last: a.alert.Trigger}
-		a.openUntil = g.suppressedUntil
+func (r *ruleState) reopen(e *Engine) {
+	for record := range r.grouping.Records() {
+		if !r.grouping.Used(record) {
+			continue
+		}
+		if g := e.look(r, &place{exists: true, record: record}); g.open != 0 {
+			e.drop(&g, cellOpen)
+			e.settle(&g)
+		}
 	}
 }

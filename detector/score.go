@@ -2,14 +2,24 @@ package detector
 
 import (
 	"math"
+	"slices"
+
+	"github.com/holdfastd/holdfast"
 )
 
 // maxEvidence is how many of the last events a score or a surge shows.
 const maxEvidence = 100
 
+// The words of a cellScore, from the chunk's own first word: the sum as of the
+// newest event, as the bits of a float64.
+const (
+	scoreSum = iota + 1
+	scoreNewest
+)
+
 // applyScore applies a rule that sums decaying points (DESIGN 3.7). The sum is
 // kept as of the newest event: an older one adds its points as they are.
-func (r *ruleState) applyScore(e *Engine, s *scope, out *Output) (firing, bool) {
+func (r *ruleState) applyScore(e *Engine, s *scope, out *Output) {
 	points := 0.0
 	for i := range r.points {
 		if r.points[i].holds(s) {
@@ -17,33 +27,52 @@ func (r *ruleState) applyScore(e *Engine, s *scope, out *Output) (firing, bool) 
 		}
 	}
 	if points == 0 || r.excepted(s) {
-		return firing{}, false
+		return
 	}
-	id, g, set := r.admit(e, s, out)
-	if g == nil {
-		return firing{}, false
+	g, set := r.admit(e, s, out)
+	if set == nil {
+		return
 	}
-	defer r.keep(e, id, g)
-	if t := s.Event.Time; g.alive && t > g.newest {
-		g.score *= math.Exp2(-float64(t.Sub(g.newest)) / float64(r.rule.Score.HalfLife))
+	sum, newest := 0.0, s.Event.Time
+	if g.score != 0 {
+		c := e.arena.Read(g.score)
+		sum, newest = math.Float64frombits(c[scoreSum]), holdfast.Instant(c[scoreNewest])
+		if t := s.Event.Time; t > newest {
+			sum *= math.Exp2(-float64(t.Sub(newest)) / float64(r.rule.Score.HalfLife))
+			newest = t
+		}
 	}
-	g.saw(s.Event.Time)
-	g.score += points
-	g.evidence(r.entryOf(e, s))
-	if g.score < set.threshold {
-		return firing{}, false
+	sum += points
+	en, full := r.evidence(e, s)
+	if sum >= set.threshold {
+		r.complete(e, s, &g, set, e.list)
+		sum = 0 // it starts anew; what it decays from does not
+	} else {
+		e.keepEvidence(&g, en, full)
 	}
-	newest := g.newest
-	a, fired := r.complete(e, s, g, set, g.entries)
-	g.saw(newest) // the sum starts anew; what it decays from does not
-	return a, fired
+	if c := e.cellOf(&g, cellScore, scoreNewest); c != nil {
+		c[scoreSum], c[scoreNewest] = math.Float64bits(sum), uint64(newest)
+	}
+	e.settle(&g)
 }
 
-// evidence remembers the event among the last ones.
-func (g *group) evidence(en entry) {
-	if len(g.entries) == maxEvidence {
-		copy(g.entries, g.entries[1:])
-		g.entries = g.entries[:maxEvidence-1]
+// evidence loads the last events and the one at hand. It reports whether the
+// first of them had to go.
+func (r *ruleState) evidence(e *Engine, s *scope) (en entry, full bool) {
+	if full = e.list.count() == maxEvidence; full {
+		first, _ := e.list.cut()
+		e.list = slices.Delete(e.list, 0, len(first))
 	}
-	g.entries = append(g.entries, en)
+	en = r.entryOf(e, s)
+	e.list = append(e.list, en...)
+	return en, full
+}
+
+// keepEvidence stores what evidence has loaded.
+func (e *Engine) keepEvidence(g *group, en entry, full bool) {
+	if full {
+		e.replace(g, e.list)
+	} else {
+		e.push(g, en)
+	}
 }

@@ -2,70 +2,22 @@ package detector
 
 import (
 	"slices"
-	"time"
 
 	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/detector/memory"
 )
 
-// chain is a way in which a sequence has begun: its events, and the time of the
-// earliest of them. Chains share the events they have in common.
-type chain struct {
-	last     *link
-	earliest holdfast.Instant
-}
-
-// link is the last event of a chain, and those before it.
-type link struct {
-	entry
-	before *link
-}
-
-func (c chain) extended(en entry) chain {
-	earliest := en.time
-	if c.last != nil {
-		earliest = min(earliest, c.earliest)
-	}
-	return chain{&link{en, c.last}, earliest}
-}
-
-// events returns the chain's events, the first one first.
-func (c chain) events() []entry {
-	var all []entry
-	for l := c.last; l != nil; l = l.before {
-		all = append(all, l.entry)
-	}
-	slices.Reverse(all)
-	return all
-}
-
-// applySequence applies a rule of ordered steps (DESIGN 3.4). Of the chains that
-// have come equally far only the one that will last longest is kept, so that a
-// group never holds more chains than the sequence has events.
-func (r *ruleState) applySequence(e *Engine, s *scope, out *Output) (firing, bool) {
-	if r.until.holds(s) {
-		if _, g, ok := r.groupOf(e, s, r.settingsFor(s)); ok && g != nil {
-			g.clear()
-		}
-		return firing{}, false
-	}
-	clear(r.matched)
-	if !r.matchesAny(s) || r.excepted(s) {
-		return firing{}, false
-	}
-	id, g, set := r.admit(e, s, out)
-	if g == nil {
-		return firing{}, false
-	}
-	defer r.keep(e, id, g)
-	if g.chains == nil {
-		g.chains = make([]chain, len(r.slots))
-	}
-	g.saw(s.Event.Time)
-	if whole := r.extend(g, s, r.entryOf(e, s), set.timespan); whole.last != nil {
-		return r.complete(e, s, g, set, whole.events())
-	}
-	return firing{}, false
-}
+// A chain is a way in which a sequence has begun. Chains share the events that
+// they have in common: each is a link, which refers to the one before it. Of the
+// chains that have come equally far only the one that will last longest is kept,
+// so that a group never holds more chains than the sequence has events. Its
+// cellSequence holds a pair of words for the chain of each length but the last:
+// its last link, 0 if there is none, and the time of its earliest event. They
+// count from the chunk's own first word.
+const (
+	seqNewest = iota + 1 // the newest time of an event that matched a step
+	seqChains
+)
 
 // truth is whether a condition holds for the event at hand, if it is known yet.
 type truth uint8
@@ -97,34 +49,149 @@ func (r *ruleState) matchesAny(s *scope) bool {
 	return false
 }
 
-// extend lets the event take each chain one step further that it can, and
-// returns the complete chain if there is one. From the longest chain down, so
-// that the event serves one step of a chain.
-func (r *ruleState) extend(g *group, s *scope, en entry, timespan time.Duration) chain {
-	oldest := g.newest.Add(-timespan)
-	tooOld := func(c chain) bool { return timespan > 0 && c.earliest < oldest }
-	for i := range g.chains {
-		if g.chains[i].last != nil && tooOld(g.chains[i]) {
-			g.chains[i] = chain{}
+// applySequence applies a rule of ordered steps (DESIGN 3.4).
+func (r *ruleState) applySequence(e *Engine, s *scope, out *Output) {
+	if r.until.holds(s) {
+		if g, ok := r.groupOf(e, s, r.settingsFor(s)); ok && g.stored {
+			e.clearSequence(&g)
+			e.settle(&g)
 		}
+		return
 	}
+	clear(r.matched)
+	if !r.matchesAny(s) || r.excepted(s) {
+		return
+	}
+	g, set := r.admit(e, s, out)
+	if set == nil {
+		return
+	}
+	if r.extend(e, s, &g, set) {
+		r.complete(e, s, &g, set, e.list)
+	}
+	e.settle(&g)
+}
+
+// extend lets the event take each chain one step further that it can. If it
+// completes one, it reports so and loads its events. From the longest chain
+// down, so that the event serves one step of a chain.
+func (r *ruleState) extend(e *Engine, s *scope, g *group, set *settings) bool {
 	last := len(r.slots) - 1
+	t := s.Event.Time
+	newest := t
+	if g.sequence != 0 {
+		newest = max(newest, holdfast.Instant(e.arena.Read(g.sequence)[seqNewest]))
+	}
+	tooOld := func(earliest holdfast.Instant) bool { return set.timespan > 0 && earliest < newest.Add(-set.timespan) }
+	e.dropChains(g, tooOld)
+	en := r.entryOf(e, s)
+	if last == 0 {
+		e.loadChain(0, en)
+		return !tooOld(t)
+	}
+	c := e.cellOf(g, cellSequence, seqChains-1+2*last)
+	if c == nil {
+		return false
+	}
+	c[seqNewest] = uint64(newest)
 	for n := last; n >= 0; n-- {
-		before := chain{}
+		var before memory.Ref
+		earliest := t
 		if n > 0 {
-			before = g.chains[n-1]
+			c := e.arena.Read(g.sequence)[seqChains+2*(n-1):]
+			before = memory.Ref(c[0])
+			earliest = min(earliest, holdfast.Instant(c[1]))
 		}
-		if n > 0 && before.last == nil || !r.matches(r.slots[n], s) {
+		if n > 0 && before == 0 || !r.matches(r.slots[n], s) || tooOld(earliest) {
 			continue
 		}
-		c := before.extended(en)
-		switch at := &g.chains[n]; {
-		case tooOld(c):
-		case n == last:
-			return c
-		case at.last == nil || c.earliest > at.earliest:
-			*at = c
+		if n == last {
+			e.loadChain(before, en)
+			return true
+		}
+		at := e.arena.Read(g.sequence)[seqChains+2*n:]
+		if at[0] != 0 && earliest <= holdfast.Instant(at[1]) {
+			continue
+		}
+		old := memory.Ref(at[0])
+		link := e.link(before, en)
+		at = e.arena.Own(g.sequence)[seqChains+2*n:]
+		at[0], at[1] = uint64(link), uint64(earliest)
+		e.unlink(old)
+	}
+	return false
+}
+
+// link makes the last event of a chain. An event is linked once for each chain
+// that it extends.
+func (e *Engine) link(before memory.Ref, en entry) memory.Ref {
+	ref := e.arena.Alloc(1, chunkLink, len(en))
+	c := e.arena.Own(ref)
+	copy(c.Payload(), en)
+	c.SetNext(before)
+	if before != 0 {
+		c := e.arena.Own(before)
+		c.SetOwner(c.Owner() + 1)
+	}
+	return ref
+}
+
+// unlink takes back one reference to a link, and frees it, and those before it,
+// when that was the last.
+func (e *Engine) unlink(ref memory.Ref) {
+	for ref != 0 {
+		c := e.arena.Own(ref)
+		if c.Owner() > 1 {
+			c.SetOwner(c.Owner() - 1)
+			return
+		}
+		before := c.Next()
+		e.arena.Free(ref)
+		ref = before
+	}
+}
+
+// loadChain loads the events of a chain, the first one first, and one more.
+func (e *Engine) loadChain(last memory.Ref, en entry) {
+	e.refs = e.refs[:0]
+	for ref := last; ref != 0; ref = e.arena.Read(ref).Next() {
+		e.refs = append(e.refs, ref)
+	}
+	e.list = e.list[:0]
+	for _, ref := range slices.Backward(e.refs) {
+		e.list = append(e.list, e.arena.Read(ref).Payload()...)
+	}
+	e.list = append(e.list, en...)
+}
+
+// dropChains drops the chains whose earliest event is too old.
+func (e *Engine) dropChains(g *group, tooOld func(holdfast.Instant) bool) {
+	if g.sequence == 0 {
+		return
+	}
+	c := e.arena.Read(g.sequence)
+	for at := seqChains; at <= c.Used(); at += 2 {
+		if ref := memory.Ref(c[at]); ref != 0 && tooOld(holdfast.Instant(c[at+1])) {
+			e.unlink(ref)
+			c = e.arena.Own(g.sequence)
+			c[at] = 0
 		}
 	}
-	return chain{}
+}
+
+// clearSequence drops all chains.
+func (e *Engine) clearSequence(g *group) {
+	e.dropChains(g, func(holdfast.Instant) bool { return true })
+	e.drop(g, cellSequence)
+}
+
+// furtherThanFirst reports whether a chain has come further than one event.
+func (e *Engine) furtherThanFirst(g *group) bool {
+	c := e.arena.Read(g.sequence)
+	for at := seqChains + 2; at <= c.Used(); at += 2 {
+		if c[at] != 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -3,6 +3,8 @@ package detector
 import (
 	"math"
 
+	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/detector/memory"
 	"github.com/holdfastd/holdfast/rules"
 )
 
@@ -61,32 +63,62 @@ func floor(a, b int64) int64 {
 	return q
 }
 
+// The words of a cellSurge, from the chunk's own first word.
+const (
+	surgeNewest   = iota + 1
+	surgeBucket   //
+	surgeCount    //
+	surgeFired    // 1: in the current bucket
+	surgeClosed   //
+	surgeMean     // bits of a float64
+	surgeVariance // likewise
+)
+
+func (b *baseline) read(c memory.Chunk) {
+	*b = baseline{
+		bucket: int64(c[surgeBucket]), count: int(c[surgeCount]), fired: c[surgeFired] == 1, closed: int(c[surgeClosed]),
+		mean: math.Float64frombits(c[surgeMean]), variance: math.Float64frombits(c[surgeVariance]),
+	}
+}
+
+func (b *baseline) write(c memory.Chunk) {
+	c[surgeBucket], c[surgeCount], c[surgeFired], c[surgeClosed] = uint64(b.bucket), uint64(b.count), 0, uint64(b.closed)
+	if b.fired {
+		c[surgeFired] = 1
+	}
+	c[surgeMean], c[surgeVariance] = math.Float64bits(b.mean), math.Float64bits(b.variance)
+}
+
 // applySurge applies a rule that compares a group with its own past (DESIGN 3.8).
-func (r *ruleState) applySurge(e *Engine, s *scope, out *Output) (firing, bool) {
+func (r *ruleState) applySurge(e *Engine, s *scope, out *Output) {
 	if !r.match.holds(s) || r.excepted(s) {
-		return firing{}, false
+		return
 	}
-	id, g, set := r.admit(e, s, out)
-	if g == nil {
-		return firing{}, false
+	g, set := r.admit(e, s, out)
+	if set == nil {
+		return
 	}
-	defer r.keep(e, id, g)
-	g.saw(s.Event.Time)
 	surge := r.rule.Surge
 	bucket := floor(int64(s.Event.Time), int64(surge.Bucket))
-	if g.surge == nil {
-		g.surge = &baseline{bucket: bucket}
+	b, newest := baseline{bucket: bucket}, s.Event.Time
+	if g.surge != 0 {
+		c := e.arena.Read(g.surge)
+		b.read(c)
+		newest = max(newest, holdfast.Instant(c[surgeNewest]))
 	}
-	b := g.surge
 	b.advance(bucket, surge)
 	b.count++
-	g.evidence(r.entryOf(e, s))
-	if b.fired || b.closed < surge.Warmup || b.count < surge.Min || float64(b.count) <= b.mean+surge.Sigmas*b.deviation() {
-		return firing{}, false
+	en, full := r.evidence(e, s)
+	fires := !b.fired && b.closed >= surge.Warmup && b.count >= surge.Min && float64(b.count) > b.mean+surge.Sigmas*b.deviation()
+	if fires {
+		b.fired = true
+		r.complete(e, s, &g, set, e.list)
+	} else {
+		e.keepEvidence(&g, en, full)
 	}
-	b.fired = true
-	newest := g.newest
-	a, fired := r.complete(e, s, g, set, g.entries)
-	g.saw(newest)
-	return a, fired
+	if c := e.cellOf(&g, cellSurge, surgeVariance); c != nil {
+		b.write(c)
+		c[surgeNewest] = uint64(newest)
+	}
+	e.settle(&g)
 }

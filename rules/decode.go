@@ -20,9 +20,10 @@ import (
 // The most of each thing that a file or a rule can hold: what is checked in
 // time that grows with their product must not grow with a hostile file.
 const (
-	maxRules = 2000
-	maxSteps = 100    // events in a row
-	maxNodes = 50_000 // YAML nodes of a rule, its aliases followed
+	maxRules    = 2000
+	maxSteps    = 100    // events in a row
+	maxDistinct = 16     // fields
+	maxNodes    = 50_000 // YAML nodes of a rule, its aliases followed
 )
 
 // file decodes the whole source.

@@ -96,6 +96,10 @@ func (d *decoder) distinct(m *mapping) []Distinct {
 		d.failHint(n, "write distinct: {device.id: 3}", "`distinct` must be a mapping of fields to counts")
 		return nil
 	}
+	if len(n.Content)/2 > maxDistinct {
+		d.fail(n, "`distinct` names at most %d fields", maxDistinct)
+		return nil
+	}
 	var all []Distinct
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]

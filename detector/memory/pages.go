@@ -1,0 +1,55 @@
+// Package memory holds state as flat pages of words: the garbage collector does
+// not walk them, and they can be frozen, so that a snapshot is written while the
+// state goes on changing. It knows nothing of rules and events. Nothing in it is
+// safe for concurrent use, save that a [Frozen] may be read by anyone.
+package memory
+
+const (
+	pageBits = 13
+	pageMask = pageWords - 1
+	// pageWords is the size of a page in words of 8 bytes: 64 KiB. It is what is
+	// copied before the first change after a freeze.
+	pageWords = 1 << pageBits
+)
+
+type words = [pageWords]uint64
+
+// page is one page of state. One whose epoch is past is shared with a frozen view.
+type page struct {
+	words *words
+	epoch uint32
+}
+
+// pages is memory that can be frozen. The zero value has no page.
+type pages struct {
+	table  []page
+	epoch  uint32
+	frozen uint32 // pages of an earlier epoch are copied before they are changed; 0: none
+}
+
+// grow adds a page of zeros.
+func (p *pages) grow() { p.table = append(p.table, page{new(words), p.epoch}) }
+
+// own returns a page to be changed, which is copied first if it is shared.
+func (p *pages) own(n uint32) *words {
+	pg := &p.table[n]
+	if pg.epoch < p.frozen {
+		pg.words, pg.epoch = new(*pg.words), p.epoch
+	}
+	return pg.words
+}
+
+// freeze returns the pages as they are. They stay so until thaw, at the cost of
+// a copy of each that is changed meanwhile.
+func (p *pages) freeze() []*words {
+	p.epoch++
+	p.frozen = p.epoch
+	view := make([]*words, len(p.table))
+	for i := range p.table {
+		view[i] = p.table[i].words
+	}
+	return view
+}
+
+// thaw ends the freeze: the frozen pages are not read any more.
+func (p *pages) thaw() { p.frozen = 0 }

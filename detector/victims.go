@@ -1,0 +1,74 @@
+package detector
+
+import "github.com/holdfastd/holdfast/detector/memory"
+
+// victims are the groups of a rule that has reached max_groups, by how readily
+// they are given up. They are told apart from then on only: it costs something.
+type victims struct{ byClass [classes]memory.Bitset }
+
+// The classes of groups, those first that go first: so that a flood of made-up
+// groups pushes out the flood, and not the groups with something to say.
+const (
+	single  = iota // one event that led to nothing yet
+	gather         // several events
+	armed          // an alert that is held, or whose suppression is remembered
+	classes = iota
+)
+
+func (v *victims) classify(record uint32, class int) {
+	for c := range v.byClass {
+		v.byClass[c].Set(record, c == class)
+	}
+}
+
+func (v *victims) remove(record uint32) { v.classify(record, classes) }
+
+// classOf says how readily a group is given up.
+func (e *Engine) classOf(g *group) int {
+	switch {
+	case g.open != 0 || g.held != 0:
+		return armed
+	case g.surge != 0 || g.sequence != 0 && e.furtherThanFirst(g):
+		return gather
+	case g.entries != 0:
+		if e.list = e.load(e.list[:0], g); e.list.count() > 1 {
+			return gather
+		}
+	}
+	return single
+}
+
+// makeRoom gives up a group of a rule if the rule has as many as it may have.
+func (e *Engine) makeRoom(r *ruleState) {
+	if r.stored < e.opts.MaxGroups {
+		return
+	}
+	// The group at hand still needs what it has loaded.
+	e.list, e.spare = e.spare, e.list
+	defer func() { e.list, e.spare = e.spare, e.list }()
+	t := r.grouping
+	if r.victims == nil {
+		r.victims = new(victims)
+		for record := range t.Records() {
+			if t.Used(record) {
+				if g := e.look(r, &place{exists: true, record: record}); g.stored {
+					r.victims.classify(record, e.classOf(&g))
+				}
+			}
+		}
+	}
+	for c := range r.victims.byClass {
+		record, ok := r.victims.byClass[c].Next(r.hand)
+		if !ok {
+			continue
+		}
+		r.hand = record + 1
+		g := e.look(r, &place{exists: true, record: record})
+		e.abandon(&g)
+		if t.Chain(record) == 0 {
+			t.Remove(record)
+		}
+		e.stats.Evicted++
+		return
+	}
+}
