@@ -70,6 +70,7 @@ type Engine struct {
 	owners    []*ruleState            // by owner; the first is none
 	byType    map[string][]*ruleState // the rules that an event of a type concerns
 	deadlines deadlines
+	frozen    *Snapshot // that shares the state, nil if there is none
 	queue     []firing
 	stats     Stats
 
@@ -234,6 +235,9 @@ func (e *Engine) Watermark() (holdfast.Instant, bool) { return e.watermark, e.st
 // Process takes in the next event, in offset order, and appends what it causes
 // to out.
 func (e *Engine) Process(in Input, out *Output) {
+	if e.frozen != nil {
+		e.thaw()
+	}
 	if e.duplicate(in.Event) {
 		e.stats.Duplicates++
 		return

@@ -1,6 +1,7 @@
 package detector_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"slices"
@@ -56,10 +57,29 @@ func TestEngineAgreesWithReference(t *testing.T) {
 	}
 }
 
-// finisher is an engine that can pass every deadline at the end of its input.
-type finisher interface{ Finish(out *detector.Output) }
+func (in *refInput) input() detector.Input {
+	return detector.Input{Event: &in.Event, Offset: in.Offset, Broker: in.Broker}
+}
 
-var _, finishes = any((*detector.Engine)(nil)).(finisher)
+// restarted returns the engine that a snapshot of another one gives. The other
+// one goes on for a few events before the snapshot is written: that must not
+// show in it.
+func restarted(engine *detector.Engine, opts detector.Options, next []refInput) (*detector.Engine, error) {
+	snapshot := engine.Snapshot(detector.Mark{})
+	var out detector.Output
+	for _, in := range next[:min(5, len(next))] {
+		engine.Process(in.input(), &out)
+	}
+	var file bytes.Buffer
+	if err := snapshot.Write(&file); err != nil {
+		return nil, err
+	}
+	reader, err := detector.OpenSnapshot(&file)
+	if err != nil {
+		return nil, err
+	}
+	return reader.Restore(opts)
+}
 
 // reference runs the reference over the trial's events with the given rules.
 func (t *trial) reference(set *rules.Set, finish bool) *reference {
@@ -84,23 +104,27 @@ func (t *trial) compare() (*reference, string) {
 	if len(set.Rules) == 0 {
 		return nil, ""
 	}
-	r := t.reference(set, finishes)
+	r := t.reference(set, true)
 	if r.doubtful {
 		return nil, ""
 	}
-	engine, err := detector.New(detector.Options{
+	opts := detector.Options{
 		Rules: set, Lateness: t.options.Lateness, MaxLateness: t.options.MaxLateness, MaxEntries: t.options.MaxEntries,
-	})
+	}
+	engine, err := detector.New(opts)
 	if err != nil {
 		return r, err.Error()
 	}
 	var out detector.Output
-	for _, in := range t.inputs {
-		engine.Process(detector.Input{Event: &in.Event, Offset: in.Offset, Broker: in.Broker}, &out)
+	for i := range t.inputs {
+		if slices.Contains(t.restarts, i) {
+			if engine, err = restarted(engine, opts, t.inputs[i:]); err != nil {
+				return r, err.Error()
+			}
+		}
+		engine.Process(t.inputs[i].input(), &out)
 	}
-	if f, ok := any(engine).(finisher); ok {
-		f.Finish(&out)
-	}
+	engine.Finish(&out)
 	return r, cmp.Diff(referenceLines(r), engineLines(set, &out))
 }
 
@@ -173,6 +197,11 @@ func (t *trial) minimized() *trial {
 				}
 			}
 		}
+		for i := len(best.restarts) - 1; i >= 0; i-- {
+			next := best
+			next.restarts = slices.Delete(slices.Clone(best.restarts), i, i+1)
+			smaller = differs(next) || smaller
+		}
 		for i := len(best.rules) - 1; i >= 0; i-- {
 			next := best
 			next.rules = slices.Delete(slices.Clone(best.rules), i, i+1)
@@ -228,7 +257,8 @@ func (t *trial) minimized() *trial {
 // events lists the trial's options and events for people.
 func (t *trial) events() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "lateness %v, max_lateness %v, max_entries %d (0: the default)\n", t.options.Lateness, t.options.MaxLateness, t.options.MaxEntries)
+	fmt.Fprintf(&b, "lateness %v, max_lateness %v, max_entries %d (0: the default), restarts before events %v\n",
+		t.options.Lateness, t.options.MaxLateness, t.options.MaxEntries, t.restarts)
 	for _, in := range t.inputs {
 		e := in.Event
 		fmt.Fprintf(&b, "%4d %s %s account %s", in.Offset, e.Time.Std().Format("15:04:05"), e.Type, e.Account)

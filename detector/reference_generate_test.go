@@ -15,9 +15,10 @@ import (
 // trial is a random rule set with random events: what the engine and the
 // reference are compared on.
 type trial struct {
-	rules   []trialRule
-	options refOptions
-	inputs  []refInput
+	rules    []trialRule
+	options  refOptions
+	inputs   []refInput
+	restarts []int // indexes of inputs before which the engine is made anew from a snapshot
 }
 
 // trialRule is a rule as the lines of its YAML, so that a failing trial can be
@@ -54,6 +55,9 @@ func newTrial(seed uint64) *trial {
 	}}
 	t.rules = g.rules()
 	t.inputs = g.inputs()
+	for range g.IntN(4) {
+		t.restarts = append(t.restarts, g.IntN(len(t.inputs)))
+	}
 	return t
 }
 

@@ -143,3 +143,21 @@ func unpackProfile(from []uint64, p *expression.Profile) {
 	p.DeviceAge, p.CountryAge, p.SIMAge, p.PhoneAge = time.Duration(from[1]), time.Duration(from[2]), time.Duration(from[3]), time.Duration(from[4])
 	p.TravelKMH = math.Float64frombits(from[5])
 }
+
+// readable reports whether readEvent can read the bytes.
+func readable(b []byte) bool {
+	const numbers = 34
+	if len(b) < numbers {
+		return false
+	}
+	at, fields := numbers, 0
+	for ; at < len(b); fields++ {
+		n, size := binary.Uvarint(b[at:])
+		if size <= 0 || n > uint64(len(b)-at-size) {
+			return false
+		}
+		at += size + int(n)
+	}
+	texts := len(texts(&holdfast.Event{}))
+	return fields >= texts && (fields-texts)%2 == 0
+}

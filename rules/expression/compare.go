@@ -2,112 +2,110 @@ package expression
 
 import (
 	"cmp"
-	"time"
 
 	"github.com/expr-lang/expr/ast"
 )
 
 // comparison compiles == != < <= > >= over two values of one type. A whole and
 // a fractional number compare as fractional ones.
-func (c *compiler) comparison(n *ast.BinaryNode) operand {
+func (c *compiler) comparison(n *ast.BinaryNode) *node {
 	l, r := c.compile(n.Left), c.compile(n.Right)
 	switch {
 	case l.typ == Invalid || r.typ == Invalid:
-		return operand{}
+		return &node{}
 	case l.numeric() && r.numeric() && l.typ != r.typ:
-		return compare(n.Operator, l.asFloat(), r.asFloat())
+		l, r = l.asFloat(), r.asFloat()
 	case l.typ != r.typ:
 		return c.problem(n, "", "%s can't be compared with %s", l.typ, r.typ)
 	}
-	switch l.typ {
-	case Text:
-		if r.constant && n.Operator == "==" {
-			a, v := l.text, r.value
-			return operand{typ: Bool, boolean: func(s *Scope) bool { return a(s) == v }}
-		}
-		return compare(n.Operator, l.text, r.text)
-	case Int:
-		return compare(n.Operator, l.integer, r.integer)
-	case Float:
-		return compare(n.Operator, l.float, r.float)
-	case Duration:
-		return compare(n.Operator, l.duration, r.duration)
-	}
-	a, b := l.boolean, r.boolean
-	switch n.Operator {
-	case "==":
-		return operand{typ: Bool, boolean: func(s *Scope) bool { return a(s) == b(s) }}
-	case "!=":
-		return operand{typ: Bool, boolean: func(s *Scope) bool { return a(s) != b(s) }}
-	}
-	return c.problem(n, "", "true and false have no order")
-}
-
-func compare[T cmp.Ordered](operator string, a, b func(*Scope) T) operand {
-	o := operand{typ: Bool}
-	switch operator {
-	case "==":
-		o.boolean = func(s *Scope) bool { return a(s) == b(s) }
-	case "!=":
-		o.boolean = func(s *Scope) bool { return a(s) != b(s) }
-	case "<":
-		o.boolean = func(s *Scope) bool { return a(s) < b(s) }
-	case "<=":
-		o.boolean = func(s *Scope) bool { return a(s) <= b(s) }
-	case ">":
-		o.boolean = func(s *Scope) bool { return a(s) > b(s) }
-	case ">=":
-		o.boolean = func(s *Scope) bool { return a(s) >= b(s) }
-	}
-	return o
-}
-
-// arithmetic compiles + - * over numbers, + and - over durations, a number times
-// a duration, and + over texts.
-func (c *compiler) arithmetic(n *ast.BinaryNode) operand {
-	l, r := c.compile(n.Left), c.compile(n.Right)
-	if l.typ == Invalid || r.typ == Invalid {
-		return operand{}
+	op := n.Operator
+	if l.constant() {
+		l, r, op = r, l, mirrored(op)
 	}
 	switch {
-	case l.typ == Text && r.typ == Text && n.Operator == "+":
-		a, b := l.text, r.text
-		return operand{typ: Text, text: func(s *Scope) string { return a(s) + b(s) }}
-	case l.typ == Int && r.typ == Int:
-		return operand{typ: Int, integer: calculate(n.Operator, l.integer, r.integer)}
-	case l.numeric() && r.numeric():
-		return operand{typ: Float, float: calculate(n.Operator, l.asFloat(), r.asFloat())}
-	case l.typ == Duration && r.typ == Duration && n.Operator != "*":
-		return operand{typ: Duration, duration: calculate(n.Operator, l.duration, r.duration)}
-	case l.typ == Int && r.typ == Duration && n.Operator == "*":
-		return operand{typ: Duration, duration: calculate("*", l.asDuration(), r.duration)}
-	case l.typ == Duration && r.typ == Int && n.Operator == "*":
-		return operand{typ: Duration, duration: calculate("*", l.duration, r.asDuration())}
+	case op == "!=":
+		return not(equality(l, r))
+	case op == opEqual:
+		return equality(l, r)
+	case l.typ == Bool:
+		return c.problem(n, "", "true and false have no order")
 	}
-	return c.problem(n, "", "%s can't join %s and %s", n.Operator, l.typ, r.typ)
+	return newNode(op, Bool, 1, orderOf(op, l.typ), l, r)
 }
 
-func calculate[T int64 | float64 | time.Duration](operator string, a, b func(*Scope) T) func(*Scope) T {
-	switch operator {
-	case "+":
-		return func(s *Scope) T { return a(s) + b(s) }
-	case "-":
-		return func(s *Scope) T { return a(s) - b(s) }
+// mirrored is the operator for the operands the other way round.
+func mirrored(op string) string {
+	switch op {
+	case "<":
+		return ">"
+	case "<=":
+		return ">="
+	case ">":
+		return "<"
+	case ">=":
+		return "<="
 	}
-	return func(s *Scope) T { return a(s) * b(s) }
+	return op
 }
 
-func (o operand) numeric() bool { return o.typ == Int || o.typ == Float }
-
-func (o operand) asFloat() func(*Scope) float64 {
-	if o.typ == Float {
-		return o.float
+func equality(l, r *node) *node {
+	assemble := func(args []operand) operand { return equal(args[0].boolean, args[1].boolean, false) }
+	switch l.typ {
+	case Text:
+		assemble = func(args []operand) operand {
+			if args[1].constant && args[0].equals != nil {
+				return operand{boolean: args[0].equals(args[1].text(nil))}
+			}
+			return equal(args[0].text, args[1].text, args[1].constant)
+		}
+	case Int:
+		assemble = func(args []operand) operand { return equal(args[0].integer, args[1].integer, args[1].constant) }
+	case Float:
+		assemble = func(args []operand) operand { return equal(args[0].float, args[1].float, args[1].constant) }
+	case Duration:
+		assemble = func(args []operand) operand { return equal(args[0].duration, args[1].duration, args[1].constant) }
 	}
-	i := o.integer
-	return func(s *Scope) float64 { return float64(i(s)) }
+	return newNode(opEqual, Bool, 1, assemble, l, r)
 }
 
-func (o operand) asDuration() func(*Scope) time.Duration {
-	i := o.integer
-	return func(s *Scope) time.Duration { return time.Duration(i(s)) }
+func equal[T comparable](a, b func(*Scope) T, constant bool) operand {
+	if constant {
+		v := b(nil)
+		return operand{
+			boolean: func(s *Scope) bool { return a(s) == v },
+			negated: func(s *Scope) bool { return a(s) != v },
+		}
+	}
+	return operand{
+		boolean: func(s *Scope) bool { return a(s) == b(s) },
+		negated: func(s *Scope) bool { return a(s) != b(s) },
+	}
+}
+
+func orderOf(op string, typ Type) func([]operand) operand {
+	return func(args []operand) operand {
+		a, b := args[0], args[1]
+		switch typ {
+		case Text:
+			return order(op, a.text, b.text)
+		case Int:
+			return order(op, a.integer, b.integer)
+		case Float:
+			return order(op, a.float, b.float)
+		default:
+			return order(op, a.duration, b.duration)
+		}
+	}
+}
+
+func order[T cmp.Ordered](op string, a, b func(*Scope) T) operand {
+	switch op {
+	case "<":
+		return operand{boolean: func(s *Scope) bool { return a(s) < b(s) }}
+	case "<=":
+		return operand{boolean: func(s *Scope) bool { return a(s) <= b(s) }}
+	case ">":
+		return operand{boolean: func(s *Scope) bool { return a(s) > b(s) }}
+	}
+	return operand{boolean: func(s *Scope) bool { return a(s) >= b(s) }}
 }

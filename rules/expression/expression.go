@@ -4,6 +4,10 @@
 // bounded by its length, it allocates nothing but what it concatenates or
 // lowers, and it can neither fail nor see a clock.
 //
+// [Program.For] makes a condition for the events of one type, of which only what
+// the type leaves open is asked; [Share] does so for the conditions of a whole
+// set of rules, of which what several ask is evaluated once per event.
+//
 // expr-lang/expr parses; types are checked here, so that every mistake of a
 // condition is reported at its place, in the rule author's words. expr's own
 // virtual machine is the oracle of the tests.
@@ -41,8 +45,8 @@ type Program struct {
 	// Lists are the names of the lists that the condition looks texts up in.
 	Lists []string
 
-	eval    func(*Scope) bool
-	foresee func(*Scope) truth
+	root *node
+	eval func(*Scope) bool
 }
 
 // Mention is a name that a condition contains as a constant, with its place.
@@ -60,10 +64,6 @@ type Problem struct {
 	Message string
 	Hint    string
 }
-
-// Lists are the named lists that a condition can look a text up in: texts, and
-// address ranges such as 10.0.0.0/8.
-type Lists map[string][]string
 
 // Compile parses and checks a condition. It returns every mistake it finds; the
 // program is nil if there is one.

@@ -37,7 +37,17 @@ type Field struct {
 	float    func(*Scope) float64
 	boolean  func(*Scope) bool
 	duration func(*Scope) time.Duration
+
+	reads  Reads // of the profile
+	effort int   // beyond that of reading a member, as a node's
+
+	// Of the fields that rules compare most, what saves a call; else nil.
+	equals  func(string) func(*Scope) bool // of a text: whether it is a constant
+	negated func(*Scope) bool              // of a boolean: whether it is false
 }
+
+// Reads returns what the field may read of the account's profile.
+func (f *Field) Reads() Reads { return f.reads }
 
 // Value returns the field as the text by which events are grouped and compared;
 // "" for what is empty: "", 0, false and absent.
@@ -71,7 +81,7 @@ const attrPrefix = "attrs."
 // "attrs.app_version". The problem says what is wrong with an unknown name.
 func FieldNamed(name string) (Field, *Problem) {
 	if attr, ok := strings.CutPrefix(name, attrPrefix); ok && attr != "" {
-		return Field{Name: name, Type: Text, text: func(s *Scope) string { return s.Event.Attr(attr) }}, nil
+		return Field{Name: name, Type: Text, effort: 1, text: func(s *Scope) string { return s.Event.Attr(attr) }}, nil
 	}
 	if i := slices.IndexFunc(fields, func(f Field) bool { return f.Name == name }); i >= 0 {
 		return fields[i], nil
@@ -102,12 +112,12 @@ var fields = []Field{
 	{Name: "id", Type: Text, text: func(s *Scope) string { return s.Event.ID }},
 	{Name: "type", Type: Text, text: func(s *Scope) string { return s.Event.Type }},
 	{Name: "account", Type: Text, text: func(s *Scope) string { return s.Event.Account }},
-	{Name: "channel", Type: Text, text: func(s *Scope) string { return s.Event.Channel }},
+	{Name: "channel", Type: Text, text: func(s *Scope) string { return s.Event.Channel }, equals: channelIs},
 	{Name: "purpose", Type: Text, text: func(s *Scope) string { return s.Event.Purpose }},
 	{Name: "attempt", Type: Text, text: func(s *Scope) string { return s.Event.Attempt }},
 	{Name: "session.id", Type: Text, text: func(s *Scope) string { return s.Event.Session }},
 	{Name: "device.id", Type: Text, text: func(s *Scope) string { return s.Event.Device.ID }},
-	{Name: "device.trusted", Type: Bool, boolean: (*Scope).Trusted},
+	{Name: "device.trusted", Type: Bool, reads: ReadsTrust, boolean: (*Scope).Trusted, negated: func(s *Scope) bool { return !s.Trusted() }},
 	{Name: "device.platform", Type: Text, text: func(s *Scope) string { return s.Event.Device.Platform }},
 	{Name: "device.name", Type: Text, text: func(s *Scope) string { return s.Event.Device.Name }},
 	{Name: "client.ip", Type: Text, text: func(s *Scope) string { return s.Event.Client.IP }},
@@ -117,16 +127,21 @@ var fields = []Field{
 	{Name: "client.lat", Type: Float, float: func(s *Scope) float64 { return s.Event.Client.Lat }},
 	{Name: "client.lon", Type: Float, float: func(s *Scope) float64 { return s.Event.Client.Lon }},
 	{Name: "phone", Type: Text, text: func(s *Scope) string { return s.Event.Phone }},
-	{Name: "phone_prefix", Type: Text, text: func(s *Scope) string { return s.Event.PhonePrefix() }},
+	{Name: "phone_prefix", Type: Text, effort: 2, text: func(s *Scope) string { return s.Event.PhonePrefix() }},
 	{Name: "rule", Type: Text, text: func(s *Scope) string { return s.Event.Rule }},
 	{Name: "level", Type: Text, text: func(s *Scope) string { return s.Event.Level.String() }},
 
-	{Name: "device.known", Type: Bool, boolean: func(s *Scope) bool { return s.Profile.DeviceKnown }},
-	{Name: "device.age", Type: Duration, duration: func(s *Scope) time.Duration { return s.Profile.DeviceAge }},
-	{Name: "country.known", Type: Bool, boolean: func(s *Scope) bool { return s.Profile.CountryKnown }},
-	{Name: "country.age", Type: Duration, duration: func(s *Scope) time.Duration { return s.Profile.CountryAge }},
-	{Name: "network.known", Type: Bool, boolean: func(s *Scope) bool { return s.Profile.NetworkKnown }},
-	{Name: "sim.age", Type: Duration, duration: func(s *Scope) time.Duration { return s.Profile.SIMAge }},
-	{Name: "phone.age", Type: Duration, duration: func(s *Scope) time.Duration { return s.Profile.PhoneAge }},
-	{Name: "travel.kmh", Type: Float, float: func(s *Scope) float64 { return s.Profile.TravelKMH }},
+	{Name: "device.known", Type: Bool, reads: ReadsDevice, boolean: func(s *Scope) bool { return s.Profile.DeviceKnown }},
+	{Name: "device.age", Type: Duration, reads: ReadsDevice, duration: func(s *Scope) time.Duration { return s.Profile.DeviceAge }},
+	{Name: "country.known", Type: Bool, reads: ReadsCountry, boolean: func(s *Scope) bool { return s.Profile.CountryKnown }},
+	{Name: "country.age", Type: Duration, reads: ReadsCountry, duration: func(s *Scope) time.Duration { return s.Profile.CountryAge }},
+	{Name: "network.known", Type: Bool, reads: ReadsNetwork, boolean: func(s *Scope) bool { return s.Profile.NetworkKnown }},
+	{Name: "sim.age", Type: Duration, reads: ReadsSIM, duration: func(s *Scope) time.Duration { return s.Profile.SIMAge }},
+	{Name: "phone.age", Type: Duration, reads: ReadsPhone, duration: func(s *Scope) time.Duration { return s.Profile.PhoneAge }},
+	{Name: "travel.kmh", Type: Float, reads: ReadsTravel, float: func(s *Scope) float64 { return s.Profile.TravelKMH }},
+}
+
+// channelIs is what conditions compare most, once their type is decided.
+func channelIs(v string) func(*Scope) bool {
+	return func(s *Scope) bool { return s.Event.Channel == v }
 }

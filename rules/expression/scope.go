@@ -7,11 +7,18 @@ import (
 )
 
 // Scope is what a condition sees: an event, and what the engine knew of its
-// account before the event.
+// account before the event. It remembers what shared conditions found of them,
+// so neither may be changed before [Scope.Forget].
 type Scope struct {
 	Event   *holdfast.Event
 	Profile Profile
+
+	memo memo
 }
+
+// Forget makes the scope ready for another event or profile. A scope that is
+// made anew has nothing to forget; a copy of one has.
+func (s *Scope) Forget() { s.memo = memo{} }
 
 // Profile is what the engine knows of the event's account, device and network.
 // The age of what is unknown is 0; of a SIM or phone number never seen to

@@ -1,0 +1,50 @@
+package expression
+
+// Condition is what is left of a [Program] for the events of one type. Its zero
+// value never holds. It answers only for events of that type, and gives the
+// answer of the program.
+type Condition struct {
+	eval   func(*Scope) bool // nil if the type decides
+	always bool
+	reads  Reads
+}
+
+// For returns the condition for the events of a type: what depends on nothing
+// else is decided. Of type == "code.requested" && !device.trusted, for
+// code.requested !device.trusted is left, and for any other type never.
+func (p *Program) For(eventType string) Condition {
+	return newCondition(p.root.given(eventType), builder{})
+}
+
+// CanMatch reports whether the condition can hold for an event of a type,
+// whatever else the event says. A rule need not be shown events that none of its
+// conditions can match.
+func (p *Program) CanMatch(eventType string) bool {
+	left := p.root.given(eventType)
+	return !left.constant() || left.holds()
+}
+
+func newCondition(n *node, b builder) Condition {
+	if n.constant() {
+		return Condition{always: n.holds()}
+	}
+	return Condition{eval: b.build(n).boolean, reads: n.reads}
+}
+
+// Match reports whether the condition holds.
+func (c *Condition) Match(s *Scope) bool {
+	if c.eval == nil {
+		return c.always
+	}
+	return c.eval(s)
+}
+
+// Never reports whether the condition holds for no event of its type.
+func (c *Condition) Never() bool { return c.eval == nil && !c.always }
+
+// Always reports whether the condition holds for every event of its type.
+func (c *Condition) Always() bool { return c.always }
+
+// Reads returns what the condition may read of the account's profile. The rest
+// of the profile need not be there.
+func (c *Condition) Reads() Reads { return c.reads }
