@@ -2,7 +2,7 @@ package detector
 
 // applyCount applies a rule that counts events, or different values among them
 // (DESIGN 3.3).
-func (r *ruleState) applyCount(e *Engine, s *scope, out *Output) {
+func (r *rulePlan) applyCount(e *Engine, s *scope, out *Output) {
 	if r.cancel.holds(s) {
 		if g, ok := r.groupOf(e, s, r.settingsFor(s)); ok && g.entries != 0 {
 			r.take(e, s, &g)
@@ -43,7 +43,7 @@ func (r *ruleState) applyCount(e *Engine, s *scope, out *Output) {
 
 // take removes the entries that a canceling event takes back: all, or those
 // with the same values.
-func (r *ruleState) take(e *Engine, s *scope, g *group) {
+func (r *rulePlan) take(e *Engine, s *scope, g *group) {
 	fields := r.rule.Cancel.Same
 	if len(fields) == 0 {
 		e.clearEntries(g)

@@ -9,7 +9,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/holdfastd/holdfast"
@@ -66,13 +65,16 @@ type Engine struct {
 	serial    uint64   // of the alert that was held last
 	names     []string // ids of rules, by the numbers that evidence names them by
 
-	rules     []*ruleState
-	owners    []*ruleState            // by owner; the first is none
-	byType    map[string][]*ruleState // the rules that an event of a type concerns
-	deadlines deadlines
-	frozen    *Snapshot // that shares the state, nil if there is none
-	queue     []firing
-	stats     Stats
+	rules      []*ruleState
+	owners     []*ruleState // by owner; the first is none
+	sharing    *expression.Sharing
+	plans      map[string]*plan // by type of event
+	general    *plan            // for all further types
+	alertReads expression.Reads // what of the profile an alert may ask for
+	deadlines  deadlines
+	frozen     *Snapshot // that shares the state, nil if there is none
+	queue      []firing
+	stats      Stats
 
 	// Memory that is used again from event to event.
 	scope     scope
@@ -147,8 +149,9 @@ func (e *Engine) SetRules(set *rules.Set) {
 	for _, r := range before {
 		e.purge(r)
 	}
-	e.rules, e.byType = next, make(map[string][]*ruleState)
+	e.rules = next
 	e.group()
+	e.makePlans()
 	for _, r := range reopened {
 		r.reopen(e)
 	}
@@ -255,9 +258,12 @@ func (e *Engine) Process(in Input, out *Output) {
 		places:   e.places,
 	}
 	clear(e.places)
-	if concerned := e.concerned(in.Event.Type); len(concerned) > 0 {
-		e.view(s)
-		e.apply(s, out)
+	if p := e.planFor(in.Event.Type); len(p.rules) > 0 {
+		if reads := p.reads | e.alertReads; reads&^expression.ReadsTrust != 0 ||
+			reads != 0 && in.Event.Device.Trusted == holdfast.TrustUnstated {
+			e.view(s)
+		}
+		e.apply(p, s, out)
 	}
 	e.learn(s)
 	e.drain(out)
@@ -302,29 +308,11 @@ func (e *Engine) advance(in Input) {
 	}
 }
 
-// apply shows the event to every rule, in order, and queues the alerts.
-func (e *Engine) apply(s *scope, out *Output) {
-	for _, r := range e.concerned(s.Event.Type) {
-		r.apply(e, s, out)
+// apply shows the event to the rules of its plan, in order; what fires is queued.
+func (e *Engine) apply(p *plan, s *scope, out *Output) {
+	for i := range p.rules {
+		p.rules[i].apply(e, s, out)
 	}
-}
-
-// maxTypes bounds the types of event for which it is remembered which rules they
-// concern. There are that many only if somebody makes them up.
-const maxTypes = 1024
-
-// concerned returns the rules to which an event of a type can mean anything, in
-// order: most events meet few of the rules.
-func (e *Engine) concerned(eventType string) []*ruleState {
-	if concerned, ok := e.byType[eventType]; ok {
-		return concerned
-	}
-	if len(e.byType) == maxTypes {
-		return e.rules
-	}
-	concerned := slices.DeleteFunc(slices.Clone(e.rules), func(r *ruleState) bool { return !r.concerns(eventType) })
-	e.byType[strings.Clone(eventType)] = concerned
-	return concerned
 }
 
 // drain finishes the alerts that an event caused, first in, first out: each is
@@ -339,6 +327,7 @@ func (e *Engine) drain(out *Output) {
 		s := a.scope
 		s.Event, s.alert, s.hash, s.name, s.first, s.behind = &event, a.alert.ID, a.hash, a.rule.name, a.alert.First, &a.traces
 		s.places, s.traced = e.places, false
+		s.Forget()
 		clear(e.places)
 
 		a.alert.Sessions = e.sessions(a, &s)
@@ -346,7 +335,7 @@ func (e *Engine) drain(out *Output) {
 			e.disturb(a, &s)
 		}
 		out.Alerts = append(out.Alerts, a.alert)
-		e.apply(&s, out) // which may queue more
+		e.apply(e.planFor(holdfast.TypeAlert), &s, out) // which may queue more
 	}
 	clear(e.queue)
 	e.queue = e.queue[:0]

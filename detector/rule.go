@@ -9,21 +9,14 @@ import (
 	"github.com/holdfastd/holdfast/rules/expression"
 )
 
-// ruleState is a rule made ready to be applied, and the groups it watches.
+// ruleState is a rule and what the engine knows of its groups as a whole.
 type ruleState struct {
-	rule       *rules.Rule
-	match      condition
-	cancel     condition
-	until      condition
-	without    condition
-	steps      []condition
-	slots      []int       // the step of each event of a sequence
-	matched    []truth     // by step, for the event at hand
-	points     []condition // the lines of a score
-	exceptions []condition
-	settings   settings
-	overrides  []override
-	longest    time.Duration // that any group remembers for, lateness apart
+	rule     *rules.Rule
+	hears    map[string]bool // the rules whose alerts it may be shown
+	settings settings
+	longest  time.Duration // that any group remembers for, lateness apart
+	slots    []int         // the step of each event of a sequence
+	matched  []truth       // by step, for the event at hand
 
 	owner    uint16 // of the rule's chunks
 	name     uint32 // number of its id among the engine's names
@@ -34,14 +27,6 @@ type ruleState struct {
 	victims  *victims
 }
 
-// condition is a compiled condition and the rules whose alerts it is shown.
-type condition struct {
-	program *expression.Program
-	alerts  map[string]bool
-	until   holdfast.Instant // of an exception: the first instant it does not hold at
-	ends    bool
-}
-
 // settings are the values that an override can change.
 type settings struct {
 	count              int
@@ -49,56 +34,23 @@ type settings struct {
 	threshold          float64
 }
 
-// override sets other values for the events that match.
-type override struct {
-	condition
-	settings settings
-}
-
-// newRuleState compiles a rule against the set it belongs to.
+// newRuleState makes a rule ready to be applied as one of a set.
 func newRuleState(r *rules.Rule, set *rules.Set) *ruleState {
-	compile := func(p *expression.Program) condition {
-		c := condition{program: p}
-		if p == nil || !p.SeesAlerts {
-			return c
-		}
-		c.alerts = make(map[string]bool)
-		for _, source := range set.Rules {
-			hidden := source.Status == holdfast.Test && r.Status != holdfast.Test
-			c.alerts[source.ID] = rules.Sees(r, p, source.ID) && !hidden
-		}
-		return c
-	}
-	s := &ruleState{rule: r}
-	s.match, s.until = compile(r.Match), compile(r.Until)
-	if r.Cancel != nil {
-		s.cancel = compile(r.Cancel.Match)
-	}
-	if r.Without != nil {
-		s.without = compile(r.Without.Match)
+	s := &ruleState{rule: r, hears: make(map[string]bool, len(set.Rules))}
+	for _, other := range set.Rules {
+		s.hears[other.ID] = other.Status != holdfast.Test || r.Status == holdfast.Test
 	}
 	for i, step := range r.Sequence {
-		s.steps = append(s.steps, compile(step.Match))
 		s.slots = append(s.slots, slices.Repeat([]int{i}, step.Count)...)
 	}
-	s.matched = make([]truth, len(s.steps))
+	s.matched = make([]truth, len(r.Sequence))
 	s.settings = settings{count: r.Count, timespan: r.Timespan, suppress: r.Suppress}
 	if r.Score != nil {
 		s.settings.threshold = r.Score.Threshold
-		for _, line := range r.Score.Points {
-			s.points = append(s.points, compile(line.Match))
-		}
-	}
-	for _, x := range r.Exceptions {
-		c := compile(x.Match)
-		c.until, c.ends = x.Until, x.Ends
-		s.exceptions = append(s.exceptions, c)
 	}
 	s.longest = s.span(r.Timespan)
 	for _, o := range r.Overrides {
-		own := s.settings.with(o)
-		s.overrides = append(s.overrides, override{compile(o.Match), own})
-		s.longest = max(s.longest, s.span(own.timespan))
+		s.longest = max(s.longest, s.span(s.settings.with(o).timespan))
 	}
 	return s
 }
@@ -120,17 +72,6 @@ func (s settings) with(o rules.Override) settings {
 	return s
 }
 
-// settingsFor returns the values in force for an event: those of the first
-// override that matches, or the rule's own.
-func (r *ruleState) settingsFor(s *scope) *settings {
-	for i := range r.overrides {
-		if o := &r.overrides[i]; o.holds(s) {
-			return &o.settings
-		}
-	}
-	return &r.settings
-}
-
 // span is how long after its newest event a group remembers, lateness apart.
 func (r *ruleState) span(timespan time.Duration) time.Duration {
 	const halfLives = 20 // a millionth is left
@@ -143,40 +84,8 @@ func (r *ruleState) span(timespan time.Duration) time.Duration {
 	return timespan
 }
 
-// concerns reports whether an event of a type can mean anything to the rule.
-func (r *ruleState) concerns(eventType string) bool {
-	for _, c := range [][]condition{{r.match, r.cancel, r.until, r.without}, r.steps, r.points} {
-		for i := range c {
-			if c[i].program != nil && c[i].program.CanMatch(eventType) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// holds reports whether the condition is met. An alert is shown only to a
-// condition that asks for it.
-func (c *condition) holds(s *scope) bool {
-	if c.program == nil || s.alert != "" && !c.alerts[s.Event.Rule] {
-		return false
-	}
-	return c.program.Match(&s.Scope)
-}
-
-// excepted reports whether an exception excludes the event.
-func (r *ruleState) excepted(s *scope) bool {
-	for i := range r.exceptions {
-		x := &r.exceptions[i]
-		if (!x.ends || s.Event.Time < x.until) && x.holds(s) {
-			return true
-		}
-	}
-	return false
-}
-
 // apply shows the event to the rule; what fires is queued.
-func (r *ruleState) apply(e *Engine, s *scope, out *Output) {
+func (r *rulePlan) apply(e *Engine, s *scope, out *Output) {
 	if r.without.holds(s) {
 		r.answer(e, s)
 	}
@@ -194,12 +103,12 @@ func (r *ruleState) apply(e *Engine, s *scope, out *Output) {
 
 // groupOf finds the event's group, lets it forget what is too old to count, and
 // loads its entries. There is none if one of the group's fields is empty.
-func (r *ruleState) groupOf(e *Engine, s *scope, set *settings) (group, bool) {
+func (r *rulePlan) groupOf(e *Engine, s *scope, set *settings) (group, bool) {
 	p := e.place(r.table, s)
 	if !p.belongs {
 		return group{}, false
 	}
-	g := e.look(r, p)
+	g := e.look(r.ruleState, p)
 	e.list = e.list[:0]
 	if g.stored {
 		e.forget(&g, r.span(set.timespan)+e.opts.MaxLateness)
@@ -210,7 +119,7 @@ func (r *ruleState) groupOf(e *Engine, s *scope, set *settings) (group, bool) {
 // admit returns the group that an event counts in, and the values in force for
 // it. There are none if the event belongs to no group, or falls into an open
 // alert.
-func (r *ruleState) admit(e *Engine, s *scope, out *Output) (group, *settings) {
+func (r *rulePlan) admit(e *Engine, s *scope, out *Output) (group, *settings) {
 	set := r.settingsFor(s)
 	g, ok := r.groupOf(e, s, set)
 	switch {

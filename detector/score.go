@@ -19,7 +19,7 @@ const (
 
 // applyScore applies a rule that sums decaying points (DESIGN 3.7). The sum is
 // kept as of the newest event: an older one adds its points as they are.
-func (r *ruleState) applyScore(e *Engine, s *scope, out *Output) {
+func (r *rulePlan) applyScore(e *Engine, s *scope, out *Output) {
 	points := 0.0
 	for i := range r.points {
 		if r.points[i].holds(s) {

@@ -30,7 +30,7 @@ const (
 
 // matches reports whether the event matches a step. Each step is asked once an
 // event, however many events the step takes.
-func (r *ruleState) matches(step int, s *scope) bool {
+func (r *rulePlan) matches(step int, s *scope) bool {
 	if r.matched[step] == unknown {
 		r.matched[step] = fails
 		if r.steps[step].holds(s) {
@@ -40,7 +40,7 @@ func (r *ruleState) matches(step int, s *scope) bool {
 	return r.matched[step] == holds
 }
 
-func (r *ruleState) matchesAny(s *scope) bool {
+func (r *rulePlan) matchesAny(s *scope) bool {
 	for step := range r.steps {
 		if r.matches(step, s) {
 			return true
@@ -50,7 +50,7 @@ func (r *ruleState) matchesAny(s *scope) bool {
 }
 
 // applySequence applies a rule of ordered steps (DESIGN 3.4).
-func (r *ruleState) applySequence(e *Engine, s *scope, out *Output) {
+func (r *rulePlan) applySequence(e *Engine, s *scope, out *Output) {
 	if r.until.holds(s) {
 		if g, ok := r.groupOf(e, s, r.settingsFor(s)); ok && g.stored {
 			e.clearSequence(&g)
@@ -75,7 +75,7 @@ func (r *ruleState) applySequence(e *Engine, s *scope, out *Output) {
 // extend lets the event take each chain one step further that it can. If it
 // completes one, it reports so and loads its events. From the longest chain
 // down, so that the event serves one step of a chain.
-func (r *ruleState) extend(e *Engine, s *scope, g *group, set *settings) bool {
+func (r *rulePlan) extend(e *Engine, s *scope, g *group, set *settings) bool {
 	last := len(r.slots) - 1
 	t := s.Event.Time
 	newest := t

@@ -90,7 +90,7 @@ func (b *baseline) write(c memory.Chunk) {
 }
 
 // applySurge applies a rule that compares a group with its own past (DESIGN 3.8).
-func (r *ruleState) applySurge(e *Engine, s *scope, out *Output) {
+func (r *rulePlan) applySurge(e *Engine, s *scope, out *Output) {
 	if !r.match.holds(s) || r.excepted(s) {
 		return
 	}

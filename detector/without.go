@@ -190,7 +190,7 @@ func (e *Engine) dropHeldIf(g *group, unwanted func(memory.Chunk) bool) {
 }
 
 // answer cancels the held alerts of the event's group that the event answers.
-func (r *ruleState) answer(e *Engine, s *scope) {
+func (r *rulePlan) answer(e *Engine, s *scope) {
 	g, ok := r.groupOf(e, s, r.settingsFor(s))
 	if !ok || !g.stored {
 		return
