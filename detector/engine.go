@@ -6,7 +6,6 @@
 package detector
 
 import (
-	"encoding/binary"
 	"errors"
 	"slices"
 	"time"
@@ -88,6 +87,8 @@ type Engine struct {
 	words     []uint64
 	text      []byte
 	different hashSet
+	ahead     [lookAhead]ahead
+	touched   uint64 // keeps the reads of what lies ahead from being left out
 }
 
 // Stats counts what the engine met. The counts only grow.
@@ -235,13 +236,12 @@ func (e *Engine) Stats() Stats { return e.stats }
 // and whether there is one yet.
 func (e *Engine) Watermark() (holdfast.Instant, bool) { return e.watermark, e.started }
 
-// Process takes in the next event, in offset order, and appends what it causes
-// to out.
-func (e *Engine) Process(in Input, out *Output) {
+// process takes in an event of which some things have been worked out.
+func (e *Engine) process(in *Input, a *ahead, out *Output) {
 	if e.frozen != nil {
 		e.thaw()
 	}
-	if e.duplicate(in.Event) {
+	if in.Event.ID != "" && e.recent.Seen(a.self) {
 		e.stats.Duplicates++
 		return
 	}
@@ -258,6 +258,7 @@ func (e *Engine) Process(in Input, out *Output) {
 		places:   e.places,
 	}
 	clear(e.places)
+	e.places[accounts].key, e.places[accounts].keyed = a.account, in.Event.Account != ""
 	if p := e.planFor(in.Event.Type); len(p.rules) > 0 {
 		if reads := p.reads | e.alertReads; reads&^expression.ReadsTrust != 0 ||
 			reads != 0 && in.Event.Device.Trusted == holdfast.TrustUnstated {
@@ -268,18 +269,6 @@ func (e *Engine) Process(in Input, out *Output) {
 	e.learn(s)
 	e.drain(out)
 	e.sweep()
-}
-
-// duplicate reports whether the event is one of the last ones that had an id. It
-// compares id, time, type, account and attempt together: an attacker who reuses
-// an id must not hide an event behind another.
-func (e *Engine) duplicate(event *holdfast.Event) bool {
-	if event.ID == "" {
-		return false
-	}
-	t := e.tuple[:0].add(event.ID).add(event.Type).add(event.Account).add(event.Attempt)
-	e.tuple = binary.LittleEndian.AppendUint64(t, uint64(event.Time))
-	return e.recent.Seen(e.key.wide(e.tuple))
 }
 
 // Idle moves the watermark of a partition to which no event comes. What it does
@@ -295,7 +284,7 @@ func (e *Engine) Idle(watermark holdfast.Instant, out *Output) {
 func (e *Engine) Finish(out *Output) { e.pass(0, true, out) }
 
 // advance moves the watermark by an event: to no later than the broker saw it.
-func (e *Engine) advance(in Input) {
+func (e *Engine) advance(in *Input) {
 	newest := in.Event.Time
 	if in.Broker != 0 {
 		newest = min(newest, in.Broker)

@@ -55,6 +55,7 @@ func nameOf(fields []expression.Field) string {
 // the first rule asks.
 type place struct {
 	key      memory.Key
+	keyed    bool // the key is known, and so the event belongs to a group
 	resolved bool
 	belongs  bool // no field of the grouping is empty
 	exists   bool // there is a record
@@ -69,8 +70,12 @@ func (e *Engine) place(grouping int, s *scope) *place {
 	}
 	p.resolved = true
 	t := e.groupings[grouping]
-	if e.tuple, p.belongs = valuesOf(e.tuple[:0], t.fields, &s.Scope); p.belongs {
-		p.key = e.key.wide(e.tuple)
+	if p.belongs = p.keyed; !p.belongs {
+		if e.tuple, p.belongs = valuesOf(e.tuple[:0], t.fields, &s.Scope); p.belongs {
+			p.key = e.key.wide(e.tuple)
+		}
+	}
+	if p.belongs {
 		p.record, p.exists = t.Find(p.key)
 	}
 	return p

@@ -35,6 +35,7 @@ var behaviors = []struct {
 	{"two writers of the same alerts store each once", testTwoWriters},
 	{"a large batch is written in order, part by part", testLargeBatch},
 	{"a large batch that is cut short is continued", testLargeBatchCutShort},
+	{"a large batch that is fenced in the middle ends there", testLargeBatchFenced},
 	{"a batch of nothing is free", testNothing},
 	{"a batch that fails leaves nothing behind", testAllOrNothing},
 	{"an alert that is old, in test or not planned for is recorded only", testRecordedOnly},
@@ -60,9 +61,23 @@ var behaviors = []struct {
 	{"messages are kept once and seen once", testMessages},
 	{"delivered notices are counted", testCountDelivered},
 	{"watchers are told of changes", testWatch},
+	{"a claim outdates the one before", testClaim},
+	{"claims at once differ, and the highest holds", testClaimsAtOnce},
+	{"a claim outlives the process that was to be told of it", testClaimAfterRestart},
+	{"what an older generation writes never lands after a claim", testFencingRace},
+	{"a claim waits for the write that is in flight", testClaimWaits},
+	{"what is no claim can't be written with", testNoClaim},
+	{"Written only moves forward, and with a batch's end", testWritten},
+	{"a snapshot that is current never goes back", testMakeCurrent},
+	{"starting over forgets the log, not the alerts", testStartOver},
+	{"the journal keeps its order and every byte", testJournal},
+	{"an append whose end isn't known is tried again", testAppendAgain},
+	{"the journal refuses what would change the past", testJournalRefuses},
+	{"rule sets are kept for good", testRuleSets},
 	{"metrics say what waits and whether the store is up", testMetrics},
 	{"processes that start together migrate once", testMigrateTogether},
 	{"tables of a newer version are refused", testNewerTables},
+	{"tables of version 1 are brought up to date with what is in them", testVersion1},
 }
 
 func TestSQLite(t *testing.T) {
@@ -208,9 +223,20 @@ func fresh(t *testing.T, id string) holdfast.Alert {
 	}
 }
 
+// claim takes a partition of the topic events over.
+func claim(t *testing.T, s *Store, partition int32) Claim {
+	t.Helper()
+	c, err := s.Claim(t.Context(), "events", partition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// write claims a partition and writes alerts of it.
 func write(t *testing.T, s *Store, alerts ...holdfast.Alert) Written {
 	t.Helper()
-	w, err := s.Write(t.Context(), Batch{Alerts: alerts})
+	w, err := s.Write(t.Context(), Batch{Claim: claim(t, s, 0), Alerts: alerts})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ type metrics struct {
 	write   prometheus.Histogram
 	waiting prometheus.Gauge
 	up      prometheus.Gauge
+	fenced  prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -28,13 +29,20 @@ func newMetrics() *metrics {
 			Name: "holdfast_store_up",
 			Help: "Whether the store answered the last time it was asked.",
 		}),
+		fenced: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "holdfast_store_fenced_total",
+			Help: "Transactions refused because another process had claimed the partition meanwhile: this one was paused or cut off, or two that know nothing of each other share the store.",
+		}),
 	}
 }
 
-// observe notes whether the database answered.
+// observe notes whether the database answered, and what it fenced off.
 func (m *metrics) observe(ctx context.Context, err error) {
 	switch {
-	case err == nil, errors.Is(err, ErrNotFound), errors.Is(err, errSuperseded):
+	case errors.Is(err, ErrFenced):
+		m.fenced.Inc()
+		m.up.Set(1)
+	case err == nil, errors.Is(err, ErrNotFound), errors.Is(err, ErrRefused), errors.Is(err, errSuperseded):
 		m.up.Set(1)
 	case errors.Is(ctx.Err(), context.Canceled): // the caller lost interest
 	default:

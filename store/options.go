@@ -83,6 +83,7 @@ type Options struct {
 	rescueAfter   time.Duration // from a job's start until it counts as orphaned; more than jobTimeout
 	tendEvery     time.Duration // between two looks for orphaned jobs
 	fetchInterval time.Duration // between two looks for jobs that no one announced
+	idleTimeout   time.Duration // for which a transaction may stand still before PostgreSQL ends it
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -121,6 +122,11 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.fetchInterval == 0 {
 		o.fetchInterval = 200 * time.Millisecond
+	}
+	if o.idleTimeout == 0 {
+		// Kafka's session timeout: it has run out by the time that another takes
+		// over what a process that stands still has held.
+		o.idleTimeout = 10 * time.Second
 	}
 
 	switch {

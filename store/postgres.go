@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,6 +40,7 @@ func openPostgres(opts Options, w *worker) (*postgresDatabase, error) {
 	if params := config.ConnConfig.RuntimeParams; params["application_name"] == "" {
 		params["application_name"] = "holdfast"
 	}
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error { return boundIdleness(ctx, conn, opts.idleTimeout) }
 	d := &postgresDatabase{log: opts.Logger.With("component", "store"), rescueAfter: opts.rescueAfter}
 	// No connection is made yet: Ping and migrate are the first to fail.
 	if d.pool, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {
@@ -49,6 +51,21 @@ func openPostgres(opts Options, w *worker) (*postgresDatabase, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// boundIdleness makes the server end a transaction that stands still, unless the
+// operator has set a bound already: a process that is stopped in the middle of
+// one would otherwise keep its rows locked, and its partitions from the others,
+// until it wakes up. It is not a startup parameter, as connection poolers refuse
+// those that they don't know.
+func boundIdleness(ctx context.Context, conn *pgx.Conn, most time.Duration) error {
+	const setting = "idle_in_transaction_session_timeout"
+	_, err := conn.Exec(ctx, "SELECT set_config($1, $2, false) WHERE current_setting($1) = '0'",
+		setting, strconv.FormatInt(most.Milliseconds(), 10))
+	if err != nil {
+		return fmt.Errorf("set %s: %w", setting, err)
+	}
+	return nil
 }
 
 const (

@@ -195,6 +195,16 @@ func testWatch(t *testing.T, address string) {
 		t.Error("two changes before a receive gave two signals")
 	default:
 	}
+	c := claim(t, s, 0)
+	appendJournal(t, s, c, Entry{After: 3, Kind: IdleWatermark, Watermark: 1})
+	if _, err := s.Write(t.Context(), Batch{Claim: c, Next: 4}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-staying:
+		t.Error("what is the owner's alone gave a signal")
+	default:
+	}
 	cancel()
 	if _, open := <-leaving; open {
 		t.Error("a signal came where the end was due")
@@ -240,6 +250,7 @@ func testMetrics(t *testing.T, address string) {
 	}
 	close(hold)
 	awaitState(t, s, "a", 0, holdfast.Done)
+	c := claim(t, s, 0)
 	closeStore(t, s)
 
 	if err := s.Ping(t.Context()); err == nil {
@@ -248,7 +259,7 @@ func testMetrics(t *testing.T, address string) {
 	if n := testutil.ToFloat64(s.metrics.up); n != 0 {
 		t.Errorf("up is %v, want 0", n)
 	}
-	if _, err := s.Write(t.Context(), Batch{Alerts: []holdfast.Alert{fresh(t, "b")}}); err == nil {
+	if _, err := s.Write(t.Context(), Batch{Claim: c, Alerts: []holdfast.Alert{fresh(t, "b")}}); err == nil {
 		t.Error("a closed store can be written to")
 	}
 }
@@ -267,8 +278,8 @@ func testMigrateTogether(t *testing.T, address string) {
 	}
 	wg.Wait()
 	s := open(t, address, Options{})
-	if n := count(t, s, "holdfast_migrations"); n != 1 {
-		t.Errorf("%d migrations were applied, want 1", n)
+	if n := count(t, s, "holdfast_migrations"); n != 2 {
+		t.Errorf("%d migrations were applied, want 2", n)
 	}
 }
 
@@ -279,5 +290,38 @@ func testNewerTables(t *testing.T, address string) {
 	_, err := Open(t.Context(), Options{URL: address})
 	if !errors.Is(err, ErrUnusable) || !strings.Contains(err.Error(), "newer") {
 		t.Errorf("got %v, want a refusal for good", err)
+	}
+}
+
+func testVersion1(t *testing.T, address string) {
+	s := open(t, address, Options{})
+	write(t, s, fresh(t, "a"), fresh(t, "b"))
+	before, err := s.Alerts(t.Context(), Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"holdfast_journal", "holdfast_rule_sets", "holdfast_partition_owner"} {
+		execute(t, s, "DROP TABLE "+table)
+	}
+	execute(t, s, "DELETE FROM holdfast_migrations WHERE version > 1")
+	closeStore(t, s)
+
+	s = open(t, address, Options{Work: done})
+	for _, id := range []string{"a", "b"} {
+		awaitState(t, s, id, 0, holdfast.Done)
+	}
+	after, err := s.Alerts(t.Context(), Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(before) != 2 || !slices.EqualFunc(before, after, func(a, b StoredAlert) bool { return cmp.Equal(a.Alert, b.Alert) }) {
+		t.Errorf("the alerts were %v and are %v", before, after)
+	}
+	c := claim(t, s, 0)
+	if c.Generation != 1 {
+		t.Errorf("the first claim is of generation %d", c.Generation)
+	}
+	if w, err := s.Write(t.Context(), Batch{Claim: c, Next: 3, Alerts: []holdfast.Alert{before[0].Alert, fresh(t, "c")}}); err != nil || len(w.New) != 1 {
+		t.Errorf("%v are new, %v; want c alone", ids(w.New), err)
 	}
 }

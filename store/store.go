@@ -3,6 +3,11 @@
 // queue whose jobs are written in the alerts' own transaction. It must never
 // send anything itself, never act on an alert that it held before, and never
 // let an account, a text or a number out into a log.
+//
+// It also keeps what makes a partition's alerts the same at every replay: its
+// journal, which gives a place in the input log to what comes from elsewhere,
+// and the rule sets that the journal names. A partition has one owner, the
+// process that claimed it last; what another one writes of it is never stored.
 package store
 
 import (
@@ -55,7 +60,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	}
 	s.metrics.up.Set(1)
 	if opts.Registerer != nil { // last, so that an Open that failed can be tried again
-		opts.Registerer.MustRegister(s.metrics.write, s.metrics.waiting, s.metrics.up)
+		opts.Registerer.MustRegister(s.metrics.write, s.metrics.waiting, s.metrics.up, s.metrics.fenced)
 	}
 	return s, nil
 }
@@ -104,13 +109,19 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // write runs fn in a transaction and tells watchers once it is committed.
 func (s *Store) write(ctx context.Context, fn func(context.Context, transaction) error) error {
+	err := s.transact(ctx, fn)
+	if err == nil {
+		s.changes.signal()
+	}
+	return err
+}
+
+// transact runs fn in a transaction that is of no interest to watchers.
+func (s *Store) transact(ctx context.Context, fn func(context.Context, transaction) error) error {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	err := s.db.write(ctx, func(t transaction) error { return fn(ctx, t) })
 	s.metrics.observe(ctx, err)
-	if err == nil {
-		s.changes.signal()
-	}
 	return err
 }
 

@@ -13,8 +13,14 @@ import (
 	"github.com/holdfastd/holdfast"
 )
 
-// Batch is what is to be made durable together.
+// Batch is what is to be made durable together, of one partition.
 type Batch struct {
+	// Claim is the writer's right to the partition.
+	Claim Claim
+	// Next is the offset of the first record of which not everything that follows
+	// is in this batch or an earlier one. Written moves up to it, never back.
+	Next int64
+
 	Alerts      []holdfast.Alert
 	Occurrences []holdfast.Occurrences // of alerts in this batch or an earlier one
 }
@@ -24,14 +30,21 @@ type Batch struct {
 // never be written, however often it is tried.
 const rowsPerTransaction = 1000
 
-// cut takes up to n rows from the front of a batch, its alerts first.
+// cut takes up to n rows from the front of a batch, its alerts first. Only the
+// last part has the batch's Next; those before don't move Written.
 func (b *Batch) cut(n int) Batch {
 	alerts := min(n, len(b.Alerts))
 	occurrences := min(n-alerts, len(b.Occurrences))
-	front := Batch{b.Alerts[:alerts], b.Occurrences[:occurrences]}
-	b.Alerts, b.Occurrences = b.Alerts[alerts:], b.Occurrences[occurrences:]
+	front := *b
+	front.Alerts, b.Alerts = b.Alerts[:alerts], b.Alerts[alerts:]
+	front.Occurrences, b.Occurrences = b.Occurrences[:occurrences], b.Occurrences[occurrences:]
+	if b.rows() > 0 {
+		front.Next = -1
+	}
 	return front
 }
+
+func (b *Batch) rows() int { return len(b.Alerts) + len(b.Occurrences) }
 
 // Written says what a Write changed.
 type Written struct {
@@ -46,21 +59,25 @@ type Written struct {
 // 1000 rows have their own, in the batch's order. An alert that is stored
 // already is left alone; a new one of status stable that is not older than
 // Options.MaxActionAge is stored together with its planned actions and their
-// jobs. Occurrences only ever move forward.
+// jobs. Occurrences only ever move forward. A batch without either is written
+// only if its Next is past its claim's Written.
 //
-// An error means that the batch was not written to its end, or that it isn't
-// known whether it was: the same batch is to be written again, which does no
-// harm. What Written says beside an error is durable, and not new any more to
-// the next Write.
+// Each transaction checks the claim first. The error is an [ErrFenced] if it
+// holds no longer: what is left of the batch is the new owner's to write.
+//
+// Any other error means that the batch was not written to its end, or that it
+// isn't known whether it was: the same batch is to be written again, which does
+// no harm. What Written says beside an error is durable, and not new any more
+// to the next Write.
 func (s *Store) Write(ctx context.Context, b Batch) (Written, error) {
-	if len(b.Alerts) == 0 && len(b.Occurrences) == 0 {
+	if b.rows() == 0 && b.Next <= b.Claim.Written {
 		return Written{}, nil
 	}
 	begun := time.Now()
 	defer func() { s.metrics.write.Observe(time.Since(begun).Seconds()) }()
 
 	var all Written
-	for len(b.Alerts) > 0 || len(b.Occurrences) > 0 {
+	for more := true; more; more = b.rows() > 0 {
 		w, err := s.writePart(ctx, b.cut(rowsPerTransaction))
 		if err != nil {
 			return all, fmt.Errorf("write alerts: %w", err)
@@ -77,8 +94,15 @@ func (s *Store) writePart(ctx context.Context, b Batch) (Written, error) {
 	if err != nil {
 		return Written{}, err
 	}
+	transact := s.write
+	if b.rows() == 0 {
+		transact = s.transact // nothing that is watched changes
+	}
 	var isNew []bool
-	err = s.write(ctx, func(ctx context.Context, t transaction) error {
+	err = transact(ctx, func(ctx context.Context, t transaction) error {
+		if _, err := b.Claim.hold(ctx, t, b.Next); err != nil {
+			return err
+		}
 		if isNew, err = insertAlerts(ctx, t, rows); err != nil {
 			return err
 		}

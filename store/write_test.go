@@ -60,7 +60,8 @@ func testTwoWriters(t *testing.T, address string) {
 			if i > 0 {
 				slices.Reverse(own)
 			}
-			wg.Go(func() { written[i], errs[i] = s.Write(t.Context(), Batch{Alerts: own}) })
+			c := claim(t, s, int32(i))
+			wg.Go(func() { written[i], errs[i] = s.Write(t.Context(), Batch{Claim: c, Alerts: own}) })
 		}
 		wg.Wait()
 		if err := errors.Join(errs...); err != nil {
@@ -80,7 +81,7 @@ func testTwoWriters(t *testing.T, address string) {
 func testLargeBatch(t *testing.T, address string) {
 	const alerts = 2000
 	s := open(t, address, Options{})
-	var b Batch
+	b := Batch{Claim: claim(t, s, 0), Next: 77}
 	for i := range alerts {
 		a := fresh(t, fmt.Sprintf("alert-%04d", i))
 		b.Alerts = append(b.Alerts, a)
@@ -111,7 +112,7 @@ func testLargeBatchCutShort(t *testing.T, address string) {
 		}
 		return noticePlan(a)
 	}})
-	var b Batch
+	b := Batch{Claim: claim(t, s, 0), Next: 77}
 	for i := range alerts {
 		b.Alerts = append(b.Alerts, fresh(t, fmt.Sprintf("alert-%04d", i)))
 	}
@@ -128,8 +129,14 @@ func testLargeBatchCutShort(t *testing.T, address string) {
 	if n := count(t, s, "holdfast_alerts WHERE occurrences = 0 AND id < 'alert-1000'"); n != 1000 || count(t, s, "holdfast_alerts") != n {
 		t.Errorf("%d of the first 1000 alerts are stored, among %d", n, count(t, s, "holdfast_alerts"))
 	}
+	if n := count(t, s, "holdfast_partition_owner WHERE written = -1"); n != 1 {
+		t.Error("it counts as written to the end")
+	}
 	if w, err = s.Write(t.Context(), b); err != nil {
 		t.Fatal(err)
+	}
+	if n := count(t, s, "holdfast_partition_owner WHERE written = 77"); n != 1 {
+		t.Error("in the end it does not count as written")
 	}
 	if !slices.Equal(ids(w.New), ids(b.Alerts[1000:])) {
 		t.Errorf("%d new at the second write, want the other %d", len(w.New), alerts-1000)
@@ -142,19 +149,57 @@ func testLargeBatchCutShort(t *testing.T, address string) {
 	}
 }
 
+func testLargeBatchFenced(t *testing.T, address string) {
+	const alerts = 2500
+	other := open(t, address, Options{})
+	taken := false
+	s := open(t, address, Options{Plan: func(a holdfast.Alert) []holdfast.Action {
+		if a.ID == "alert-1500" && !taken { // between the first transaction and the second
+			taken = true
+			claim(t, other, 0)
+		}
+		return noticePlan(a)
+	}})
+	b := Batch{Claim: claim(t, s, 0), Next: 77}
+	for i := range alerts {
+		b.Alerts = append(b.Alerts, fresh(t, fmt.Sprintf("alert-%04d", i)))
+	}
+	w, err := s.Write(t.Context(), b)
+	if !errors.Is(err, ErrFenced) || len(w.New) != 1000 {
+		t.Errorf("%d new, %v; want the 1000 before the other claim, and fenced", len(w.New), err)
+	}
+	if _, err := s.Write(t.Context(), b); !errors.Is(err, ErrFenced) {
+		t.Errorf("written again: %v", err)
+	}
+	if n := count(t, s, "holdfast_alerts"); n != 1000 {
+		t.Errorf("%d alerts are stored, want the 1000 before the other claim", n)
+	}
+	if n := count(t, s, "holdfast_partition_owner WHERE written = -1"); n != 1 {
+		t.Error("it counts as written to the end")
+	}
+}
+
 func testNothing(t *testing.T, address string) {
 	s := open(t, address, Options{})
+	c := claim(t, s, 0)
+	c.Written = 5
 	s.db.close() // nothing asks it
-	if _, err := s.Write(t.Context(), Batch{}); err != nil {
-		t.Error(err)
+	for _, b := range []Batch{{}, {Claim: c, Next: 5}, {Claim: c, Next: 4}} {
+		if _, err := s.Write(t.Context(), b); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := s.Write(t.Context(), Batch{Claim: c, Next: 6}); err == nil {
+		t.Error("a batch that moves Written was not written")
 	}
 }
 
 func testAllOrNothing(t *testing.T, address string) {
 	s := open(t, address, Options{})
+	c := claim(t, s, 0)
 	// River's table is missing when the jobs are to be inserted, last of all.
 	execute(t, s, "ALTER TABLE river_job RENAME TO gone")
-	if _, err := s.Write(t.Context(), Batch{Alerts: []holdfast.Alert{fresh(t, "a")}}); err == nil {
+	if _, err := s.Write(t.Context(), Batch{Claim: c, Alerts: []holdfast.Alert{fresh(t, "a")}}); err == nil {
 		t.Error("the write did not fail")
 	}
 	if n := count(t, s, "holdfast_alerts") + count(t, s, "holdfast_actions"); n != 0 {
@@ -216,6 +261,7 @@ func testRecordedOnly(t *testing.T, address string) {
 
 func testOccurrences(t *testing.T, address string) {
 	s := open(t, address, Options{})
+	c := claim(t, s, 0)
 	a := fresh(t, "a")
 	at := func(count, offset int64) holdfast.Occurrences {
 		return holdfast.Occurrences{Alert: "a", Count: count, Last: holdfast.Position{Partition: 1, Offset: offset, Time: a.Time}}
@@ -230,7 +276,7 @@ func testOccurrences(t *testing.T, address string) {
 		{[]holdfast.Occurrences{at(3, 12), at(5, 20), at(4, 13)}, at(5, 20)},
 		{[]holdfast.Occurrences{{Alert: "nobody", Count: 9}}, at(5, 20)},
 	} {
-		if _, err := s.Write(t.Context(), Batch{Alerts: []holdfast.Alert{a}, Occurrences: step.write}); err != nil {
+		if _, err := s.Write(t.Context(), Batch{Claim: c, Alerts: []holdfast.Alert{a}, Occurrences: step.write}); err != nil {
 			t.Fatal(err)
 		}
 		stored, err := s.Alert(t.Context(), "a")

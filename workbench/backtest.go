@@ -65,7 +65,7 @@ func (b *Backtest) Run(ctx context.Context, files ...string) (Summary, error) {
 		decoder: intake.NewDecoder(intake.Options{MaxBytes: maxLine}),
 		summary: Summary{Occurrences: make(map[string]int64)},
 	}
-	if err := eachLine(ctx, files, b.Stdin, maxLine, run.line); err != nil {
+	if err := eachBatch(ctx, files, b.Stdin, maxLine, run.batch); err != nil {
 		return run.summary, err
 	}
 	run.out.Reset()
@@ -85,28 +85,48 @@ type backtestRun struct {
 	ids     IDs
 	out     detector.Output
 	summary Summary
-	event   holdfast.Event
+	events  [batchLines]holdfast.Event
+	inputs  []detector.Input
 }
 
-func (b *backtestRun) line(l line) error {
-	if len(bytes.TrimSpace(l.bytes)) == 0 && !l.long {
-		b.ids.add("")
-		return nil
-	}
-	if err := b.decoder.Scan(l.bytes, time.Time{}, &b.event); err != nil {
-		b.ids.add("")
-		b.summary.BadLines++
-		var bad *intake.Error
-		if !errors.As(err, &bad) {
+// batch decodes some lines, and takes the events through the engine.
+func (b *backtestRun) batch(lines []line) error {
+	b.inputs = b.inputs[:0]
+	for i := range lines {
+		event := &b.events[i]
+		ok, err := b.decode(&lines[i], event)
+		if err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(b.Diagnostics, "%s:%d: %s\n", l.file, l.number, bad)
-		return err
+		if !ok {
+			b.ids.add("")
+			continue
+		}
+		b.ids.add(event.ID)
+		b.inputs = append(b.inputs, detector.Input{Event: event, Offset: lines[i].offset})
 	}
-	b.ids.add(b.event.ID)
 	b.out.Reset()
-	b.engine.Process(detector.Input{Event: &b.event, Offset: l.offset}, &b.out)
+	b.engine.ProcessAll(b.inputs, &b.out)
 	return b.report()
+}
+
+// decode reads the event of a line. There is none in an empty line, and none in a
+// bad one, which is reported.
+func (b *backtestRun) decode(l *line, event *holdfast.Event) (bool, error) {
+	if !l.long && len(bytes.TrimSpace(l.bytes)) == 0 {
+		return false, nil
+	}
+	err := b.decoder.Scan(l.bytes, time.Time{}, event)
+	if err == nil {
+		return true, nil
+	}
+	b.summary.BadLines++
+	var bad *intake.Error
+	if !errors.As(err, &bad) {
+		return false, err
+	}
+	_, err = fmt.Fprintf(b.Diagnostics, "%s:%d: %s\n", l.file, l.number, bad)
+	return false, err
 }
 
 // report passes on what came out of the engine.

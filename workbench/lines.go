@@ -1,7 +1,6 @@
 package workbench
 
 import (
-	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -29,67 +28,112 @@ type line struct {
 	long   bool // the line exceeds the bound; bytes holds its beginning
 }
 
-// eachLine calls f with every line of the files in turn. A name that ends in .gz
-// or .zst is decompressed; [Stdin] is stdin. No more than most+1 bytes of a line
-// are held.
-func eachLine(ctx context.Context, files []string, stdin io.Reader, most int, f func(line) error) error {
+// batchLines is how many lines are handed on together.
+const batchLines = 64
+
+// eachBatch calls f with the lines of the files in turn, some at a time. A name
+// that ends in .gz or .zst is decompressed; [Stdin] is stdin. No more than most+1
+// bytes of a line are handed on.
+func eachBatch(ctx context.Context, files []string, stdin io.Reader, most int, f func([]line) error) error {
 	var offset int64
 	for _, name := range files {
-		if err := eachLineOf(ctx, name, stdin, most, &offset, f); err != nil {
+		if err := eachBatchOf(ctx, name, stdin, most, &offset, f); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func eachLineOf(ctx context.Context, name string, stdin io.Reader, most int, offset *int64, f func(line) error) (err error) {
+func eachBatchOf(ctx context.Context, name string, stdin io.Reader, most int, offset *int64, f func([]line) error) (err error) {
 	in, closeInput, err := open(name, stdin)
 	if err != nil {
 		return fmt.Errorf("reading events: %w", err)
 	}
 	defer func() { err = errors.Join(err, closeInput()) }()
 
-	const checkEvery = 4096 // lines between looks at ctx
-	r := bufio.NewReaderSize(in, 1<<16)
-	var buf []byte
-	for number := 1; ; number++ {
-		if number%checkEvery == 0 && ctx.Err() != nil {
-			return ctx.Err()
+	lines := newLineReader(in, most)
+	batch := make([]line, 0, batchLines)
+	number := 1
+	for ctx.Err() == nil {
+		batch, err = lines.next(batch[:0])
+		if errors.Is(err, io.EOF) {
+			return nil
 		}
-		var long bool
-		buf, long, err = readLine(r, buf[:0], most)
-		if err != nil && !errors.Is(err, io.EOF) {
+		if err != nil {
 			return fmt.Errorf("reading events: %s, line %d: %w", name, number, err)
 		}
-		if end := err != nil; end && len(buf) == 0 {
-			return nil
+		for i := range batch {
+			batch[i].file, batch[i].number, batch[i].offset = name, number, *offset
+			number++
+			*offset++
 		}
-		if e := f(line{file: name, number: number, offset: *offset, bytes: buf, long: long}); e != nil {
-			return e
+		if err := f(batch); err != nil {
+			return err
 		}
-		*offset++
-		if err != nil {
-			return nil
+	}
+	return ctx.Err()
+}
+
+// lineReader cuts what it reads into lines, without copying them.
+type lineReader struct {
+	r        io.Reader
+	most     int
+	buf      []byte
+	from, to int   // what of buf was read and not handed on yet
+	skip     bool  // up to the next line break: it is the rest of a long line
+	err      error // of the last read
+}
+
+func newLineReader(r io.Reader, most int) *lineReader {
+	return &lineReader{r: r, most: most, buf: make([]byte, max(1<<18, 2*most))}
+}
+
+// next appends lines to a batch, at least one and at most as many as it has room
+// for. They are valid until the next call. The error is io.EOF after the last.
+func (l *lineReader) next(batch []line) ([]line, error) {
+	for {
+		for len(batch) < cap(batch) {
+			i := bytes.IndexByte(l.buf[l.from:l.to], '\n')
+			if i < 0 {
+				break
+			}
+			if !l.skip {
+				batch = append(batch, l.line(l.buf[l.from:l.from+i]))
+			}
+			l.skip = false
+			l.from += i + 1
 		}
+		if len(batch) > 0 {
+			return batch, nil
+		}
+		if l.err != nil {
+			rest := l.buf[l.from:l.to]
+			l.from = l.to
+			if errors.Is(l.err, io.EOF) && len(rest) > 0 && !l.skip {
+				return append(batch, l.line(rest)), nil
+			}
+			return nil, l.err
+		}
+		if l.skip {
+			l.from = l.to
+		}
+		l.to = copy(l.buf, l.buf[l.from:l.to])
+		l.from = 0
+		if l.to == len(l.buf) {
+			l.skip, l.from = true, l.to
+			return append(batch, l.line(l.buf)), nil
+		}
+		n, err := l.r.Read(l.buf[l.to:])
+		l.to += n
+		l.err = err
 	}
 }
 
-// readLine reads up to the end of the line, which it leaves off. Of a line that
-// is longer than most bytes it keeps most+1 and skips the rest.
-func readLine(r *bufio.Reader, buf []byte, most int) (text []byte, long bool, err error) {
-	for {
-		part, err := r.ReadSlice('\n')
-		if room := most + 1 - len(buf); room > 0 {
-			buf = append(buf, part[:min(room, len(part))]...)
-		}
-		if errors.Is(err, bufio.ErrBufferFull) {
-			continue
-		}
-		if n := len(buf); n > 0 && buf[n-1] == '\n' {
-			buf = bytes.TrimSuffix(buf[:n-1], []byte("\r"))
-		}
-		return buf, len(buf) > most, err
+func (l *lineReader) line(text []byte) line {
+	if long := len(text) > l.most; long {
+		return line{bytes: text[:l.most+1], long: true}
 	}
+	return line{bytes: bytes.TrimSuffix(text, []byte("\r"))}
 }
 
 func open(name string, stdin io.Reader) (io.Reader, func() error, error) {

@@ -21,6 +21,7 @@ import (
 
 // alertWriter makes alerts durable; the store is one.
 type alertWriter interface {
+	Claim(ctx context.Context, topic string, partition int32) (store.Claim, error)
 	Write(ctx context.Context, b store.Batch) (store.Written, error)
 }
 
@@ -99,19 +100,28 @@ func evaluable(set *rules.Set, maxEntries, partitions int) error {
 }
 
 // open makes the processor of a partition.
-func (p *pipeline) open(_ context.Context, a stream.Assignment) (stream.Processor, error) {
+func (p *pipeline) open(ctx context.Context, a stream.Assignment) (stream.Processor, stream.Resume, error) {
 	p.partitions.Store(int32(min(a.Partitions, 1<<20)))
 	set := p.rules.Load()
 	if err := evaluable(set, p.engine.MaxEntries, a.Partitions); err != nil {
-		return nil, usageError(err)
+		return nil, stream.Resume{}, usageError(err)
 	}
 	opts := p.engine
 	opts.Partition, opts.Rules = a.Partition, set
 	engine, err := detector.New(opts)
 	if err != nil {
-		return nil, err
+		return nil, stream.Resume{}, err
 	}
-	return &processor{pipeline: p, engine: engine, set: set, partition: a.Partition, replayed: a.Committed}, nil
+	opened := &processor{pipeline: p, engine: engine, set: set, partition: a.Partition, replayed: a.Committed}
+	err = opened.untilDone(ctx, toStore, func() (err error) {
+		opened.claim, err = p.alerts.Claim(ctx, p.topic, a.Partition)
+		return err
+	})
+	if err != nil {
+		return nil, stream.Resume{}, err
+	}
+	opened.next.Store(-1)
+	return opened, stream.Resume{Next: stream.FromStart}, nil
 }
 
 // processor is the pipeline of one partition.
@@ -120,15 +130,23 @@ type processor struct {
 	engine    *detector.Engine
 	set       *rules.Set // that the engine applies
 	partition int32
-	replayed  int64 // records before this offset were processed to the end once before
+	claim     store.Claim
+	next      atomic.Int64 // offset after the last record that is processed, -1 before the first
+	replayed  int64        // records before this offset were processed to the end once before
 	event     holdfast.Event
 	out       detector.Output
 	letters   []stream.DeadLetter
 	counted   detector.Stats // up to which the metrics are
 }
 
+// Idle does nothing yet.
+func (p *processor) Idle(context.Context) error { return nil }
+
+// Committable is what was processed.
+func (p *processor) Committable() int64 { return p.next.Load() }
+
 // Close forgets the partition.
-func (p *processor) Close() {}
+func (p *processor) Close(context.Context) {}
 
 // Process takes a batch through the engine and returns once everything that
 // follows from it is durable. While the dead-letter topic or the store is down
@@ -154,9 +172,15 @@ func (p *processor) Process(ctx context.Context, batch stream.Batch) error {
 	if len(p.out.Alerts) > 0 || len(p.out.Occurrences) > 0 {
 		var written store.Written
 		err := p.untilDone(ctx, toStore, func() error {
-			w, err := p.alerts.Write(ctx, store.Batch{Alerts: p.out.Alerts, Occurrences: p.out.Occurrences})
+			w, err := p.alerts.Write(ctx, store.Batch{
+				Claim: p.claim, Next: batch.Records[len(batch.Records)-1].Offset + 1,
+				Alerts: p.out.Alerts, Occurrences: p.out.Occurrences,
+			})
 			// A failed write may have made a part durable, which is not new to the next.
 			written.New, written.TooOld = append(written.New, w.New...), written.TooOld+w.TooOld
+			if errors.Is(err, store.ErrFenced) {
+				err = backoff.Permanent(err)
+			}
 			return err
 		})
 		if err != nil {
@@ -165,6 +189,7 @@ func (p *processor) Process(ctx context.Context, batch stream.Batch) error {
 		p.measure(batch.Records, written)
 	}
 	p.counted = p.metrics.engine(p.counted, p.engine.Stats())
+	p.next.Store(batch.Records[len(batch.Records)-1].Offset + 1)
 	return nil
 }
 

@@ -38,6 +38,10 @@ func (w *writes) fail() error {
 	return nil
 }
 
+func (*writes) Claim(_ context.Context, topic string, partition int32) (store.Claim, error) {
+	return store.Claim{Topic: topic, Partition: partition, Generation: 1, Snapshot: -1, Written: -1}, nil
+}
+
 func (w *writes) Write(_ context.Context, b store.Batch) (store.Written, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -95,7 +99,7 @@ func TestABatchWaitsUntilWhatFollowsFromItIsDurable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, log := &writes{failing: 12}, &strings.Builder{}
 		p := testPipeline(t, w, log)
-		processor, err := p.open(t.Context(), stream.Assignment{Partitions: 1})
+		processor, _, err := p.open(t.Context(), stream.Assignment{Partitions: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +132,7 @@ func TestAStoppedProcessorDoesNotReportSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &writes{failing: 1 << 30}
 		p := testPipeline(t, w, &strings.Builder{})
-		processor, err := p.open(t.Context(), stream.Assignment{Partitions: 1})
+		processor, _, err := p.open(t.Context(), stream.Assignment{Partitions: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +147,7 @@ func TestAStoppedProcessorDoesNotReportSuccess(t *testing.T) {
 func TestReplayedRecordsAreNotDeadLettersAgain(t *testing.T) {
 	w, log := &writes{}, &strings.Builder{}
 	p := testPipeline(t, w, log)
-	processor, err := p.open(t.Context(), stream.Assignment{Partitions: 1, Committed: 2})
+	processor, _, err := p.open(t.Context(), stream.Assignment{Partitions: 1, Committed: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +165,7 @@ func TestReplayedRecordsAreNotDeadLettersAgain(t *testing.T) {
 func TestRejectedEventsDontFloodTheLog(t *testing.T) {
 	w, log := &writes{}, &strings.Builder{}
 	p := testPipeline(t, w, log)
-	processor, err := p.open(t.Context(), stream.Assignment{Partitions: 1})
+	processor, _, err := p.open(t.Context(), stream.Assignment{Partitions: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +206,7 @@ func TestRulesAcrossAccountsNeedOnePartition(t *testing.T) {
 	if err := p.use(ruleSet(t, `- {id: torn, title: T, level: low, group_by: client.ip, match: 'true'}`)); err != nil {
 		t.Errorf("before it is known that there are several partitions: %v", err)
 	}
-	if _, err := p.open(t.Context(), stream.Assignment{Partitions: 6}); err == nil {
+	if _, _, err := p.open(t.Context(), stream.Assignment{Partitions: 6}); err == nil {
 		t.Error("a partition of six is opened for a rule that none of them sees whole")
 	}
 	if err := p.use(across); err == nil {

@@ -294,7 +294,9 @@ func (w *world) deadLetters(t *testing.T, n int) []string {
 	letters := make(chan string, n)
 	consumer, err := stream.NewConsumer(stream.ConsumerOptions{
 		Connection: stream.Connection{Brokers: w.brokers}, Topic: w.topic + ".dead-letter", Group: w.topic + "-reader",
-		Open: func(context.Context, stream.Assignment) (stream.Processor, error) { return reader{letters}, nil },
+		Open: func(context.Context, stream.Assignment) (stream.Processor, stream.Resume, error) {
+			return reader{letters}, stream.Resume{Next: stream.FromStart}, nil
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -328,7 +330,9 @@ func (r reader) Process(_ context.Context, b stream.Batch) error {
 	return nil
 }
 
-func (reader) Close() {}
+func (reader) Idle(context.Context) error { return nil }
+func (reader) Committable() int64         { return -1 }
+func (reader) Close(context.Context)      {}
 
 // receiver is an endpoint of the service's backend: it checks signatures, keeps
 // the bodies, repeats of an id left out, and counts all.

@@ -123,6 +123,13 @@ func (a *Arena) Read(r Ref) Chunk {
 	return page[at : at+Ref(sizes[page[at]>>sizeShift&15])]
 }
 
+// Touch reads the beginning of a chunk, so that the reads of several chunks
+// overlap. What it returns means nothing.
+func (a *Arena) Touch(r Ref) uint64 {
+	page, at := a.table[r>>pageBits].words, r&pageMask
+	return page[at] + page[min(at+8, pageMask)] + page[min(at+16, pageMask)]
+}
+
 // Own returns a chunk that may be changed until the next freeze.
 func (a *Arena) Own(r Ref) Chunk {
 	page, at := a.own(uint32(r>>pageBits)), r&pageMask

@@ -43,6 +43,19 @@ func (r *Recent) Seen(k Key) bool {
 	return false
 }
 
+// Touch reads what Seen will read for the key that is n keys ahead, so that the
+// reads of several keys overlap. What it returns means nothing.
+func (r *Recent) Touch(k Key, n int) uint64 {
+	if r.slots == nil {
+		return 0
+	}
+	sum := r.slots[k.Lo>>slotHome]
+	if r.full {
+		sum += r.slots[r.at((r.next + uint32(n)) % recentKeys)[1]>>slotHome]
+	}
+	return sum
+}
+
 // Len is how many keys are remembered.
 func (r *Recent) Len() int {
 	if r.full {

@@ -1,0 +1,89 @@
+package detector
+
+import (
+	"encoding/binary"
+
+	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/detector/memory"
+)
+
+// Most of the time that an event takes goes by waiting for memory: what is
+// remembered of its account has long left the processor's caches. So the engine
+// looks ahead: for some events at once it finds out which memory they will need,
+// and reads it, so that the waits overlap.
+const lookAhead = 32 // events
+
+// ahead is what is worked out of an event before its turn.
+type ahead struct {
+	self    memory.Key // by which one that is delivered twice is known
+	account memory.Key
+	chain   memory.Ref
+}
+
+// ProcessAll takes in events, in offset order, and appends what they cause to
+// out. It does what Process does with each, faster.
+func (e *Engine) ProcessAll(events []Input, out *Output) {
+	for len(events) > 0 {
+		now := events[:min(len(events), lookAhead)]
+		events = events[len(now):]
+		e.lookFor(now)
+		for i := range now {
+			e.process(&now[i], &e.ahead[i], out)
+		}
+	}
+}
+
+// Process takes in the next event, in offset order, and appends what it causes
+// to out.
+func (e *Engine) Process(in Input, out *Output) {
+	a := ahead{account: e.accountKey(in.Event)}
+	if in.Event.ID != "" {
+		a.self = e.selfKey(in.Event)
+	}
+	e.process(&in, &a, out)
+}
+
+// selfKey is what an event is known by if it is delivered twice: id, time, type,
+// account and attempt together. An attacker who reuses an id must not hide an
+// event behind another.
+func (e *Engine) selfKey(event *holdfast.Event) memory.Key {
+	t := e.tuple[:0].add(event.ID).add(event.Type).add(event.Account).add(event.Attempt)
+	e.tuple = binary.LittleEndian.AppendUint64(t, uint64(event.Time))
+	return e.key.wide(e.tuple)
+}
+
+func (e *Engine) accountKey(event *holdfast.Event) memory.Key {
+	e.tuple = e.tuple[:0].add(event.Account)
+	return e.key.wide(e.tuple)
+}
+
+// lookFor reads the memory that the events will need. Each pass finds the places
+// that the next one reads from.
+func (e *Engine) lookFor(events []Input) {
+	t := e.groupings[accounts]
+	var sum uint64
+	ids := 0
+	for i := range events {
+		a, event := &e.ahead[i], events[i].Event
+		a.account = e.accountKey(event)
+		sum += t.Touch(a.account)
+		if event.ID != "" {
+			a.self = e.selfKey(event)
+			sum += e.recent.Touch(a.self, ids)
+			ids++
+		}
+	}
+	for i := range events {
+		a := &e.ahead[i]
+		a.chain = 0
+		if record, ok := t.Find(a.account); ok {
+			a.chain = t.Chain(record)
+		}
+	}
+	for i := range events {
+		if a := &e.ahead[i]; a.chain != 0 {
+			sum += e.arena.Touch(a.chain)
+		}
+	}
+	e.touched = sum
+}
