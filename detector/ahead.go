@@ -17,6 +17,8 @@ const lookAhead = 32 // events
 type ahead struct {
 	self    memory.Key // by which one that is delivered twice is known
 	account memory.Key
+	known   bool // the account has a record, or had one then
+	record  uint32
 	chain   memory.Ref
 }
 
@@ -58,31 +60,41 @@ func (e *Engine) accountKey(event *holdfast.Event) memory.Key {
 }
 
 // lookFor reads the memory that the events will need. Each pass finds the places
-// that the next one reads from.
+// that the next one reads from; none waits for anything within itself.
 func (e *Engine) lookFor(events []Input) {
 	t := e.groupings[accounts]
-	var sum uint64
-	ids := 0
 	for i := range events {
 		a, event := &e.ahead[i], events[i].Event
 		a.account = e.accountKey(event)
-		sum += t.Touch(a.account)
 		if event.ID != "" {
 			a.self = e.selfKey(event)
-			sum += e.recent.Touch(a.self, ids)
-			ids++
 		}
+	}
+	var sum uint64
+	for i := range events {
+		a := &e.ahead[i]
+		sum += t.Touch(a.account) + uint64(e.recent.Touch(a.self))
 	}
 	for i := range events {
 		a := &e.ahead[i]
-		a.chain = 0
-		if record, ok := t.Find(a.account); ok {
-			a.chain = t.Chain(record)
+		a.record, a.known = t.Find(a.account)
+	}
+	for i := range events {
+		if a := &e.ahead[i]; a.known {
+			if a.chain = t.Chain(a.record); a.chain != 0 {
+				sum += e.arena.Touch(a.chain)
+			}
 		}
 	}
 	for i := range events {
-		if a := &e.ahead[i]; a.chain != 0 {
-			sum += e.arena.Touch(a.chain)
+		if a := &e.ahead[i]; a.known && a.chain != 0 {
+			c := e.arena.Read(a.chain)
+			if next := c.Next(); next != 0 {
+				sum += e.arena.Touch(next)
+			}
+			if c.Kind() == cellProfile && c[profileSessions] != 0 {
+				sum += e.arena.Touch(memory.Ref(c[profileSessions]))
+			}
 		}
 	}
 	e.touched = sum

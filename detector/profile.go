@@ -13,7 +13,7 @@ import (
 // The bounds of what is remembered of an account.
 const (
 	maxDevices   = 16
-	maxSessions  = 64
+	maxSessions  = 63
 	profileSpan  = 90 * 24 * time.Hour
 	longestIDLen = 256 // bytes; a longer device or session id is not remembered
 )
@@ -34,7 +34,7 @@ type profile struct {
 	sim         change
 	phone       uint64 // hash of the number; 0 if unknown
 	phoneChange change
-	sessions    memory.Ref // the first of them, see session
+	sessions    memory.Ref // see session
 
 	devices             []device
 	countries, networks places
@@ -163,7 +163,7 @@ func (e *Engine) tidyProfile(t *grouping, record uint32) {
 		}
 		return
 	}
-	e.arena.FreeChain(p.sessions)
+	e.endSessions(p, func(session) bool { return true })
 	e.unhang(t, record, t.Chain(record))
 }
 

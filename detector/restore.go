@@ -373,20 +373,29 @@ func (x *inspection) profile(c memory.Chunk) error {
 		c.Used() != profileLists-1+int(deviceWords*devices+placeWords*(countries+networks)) {
 		return errState
 	}
-	n := 0
-	for ref := memory.Ref(c[profileSessions]); ref != 0; n++ {
-		s, err := x.marks.Take(ref)
+	if c[profileSessions] == 0 {
+		return nil
+	}
+	sessions, err := x.marks.Take(memory.Ref(c[profileSessions]))
+	if err != nil {
+		return err
+	}
+	all := sessions.Payload()
+	if sessions.Kind() != chunkSessions || len(all) == 0 || len(all)%sessionWords != 0 || len(all) > maxSessions*sessionWords {
+		return errState
+	}
+	for ; len(all) > 0; all = all[sessionWords:] {
+		ids, err := x.marks.Take(session(all[:sessionWords]).ids())
 		if err != nil {
 			return err
 		}
-		if n == maxSessions || s.Kind() != chunkSession || s.Used() < sessionTexts-1 {
+		if ids.Kind() != chunkText || ids.Next() != 0 || ids.Used() == 0 {
 			return errState
 		}
-		idLen, deviceLen := int(s[sessionFlags]>>sessionIDLen&0xffff), int(s[sessionFlags]>>sessionDeviceLen&0xffff)
-		if s.Used() != sessionTexts-1+wordsFor(idLen)+wordsFor(deviceLen) {
+		idLen, deviceLen := int(uint32(ids.Payload()[0])), int(ids.Payload()[0]>>32)
+		if idLen > longestIDLen || deviceLen > longestIDLen || ids.Used() != 1+wordsFor(idLen)+wordsFor(deviceLen) {
 			return errState
 		}
-		ref = s.Next()
 	}
 	return nil
 }

@@ -8,42 +8,54 @@ import (
 	"github.com/holdfastd/holdfast/detector/memory"
 )
 
-// The words of a chunkSession, an active session of an account. The sessions of
-// an account are linked in the order in which they became known. The words count
-// from the chunk's own first word.
+// An account's profile refers to a chunkSessions with its active sessions, in the
+// order in which they became known, four words each. A session's words count from
+// its own first one.
 const (
-	sessionHash   = iota + 1 // of its id
-	sessionDevice            // hash of the device's id; 0 if it is not known
-	sessionStarted
-	sessionFlags // whether it is trusted, and the lengths of the two ids
-	sessionTexts // the session's id, then the device's
+	sessionHash    = iota // of its id
+	sessionDevice         // hash of the device's id; 0 if it is not known
+	sessionStarted        //
+	sessionFlags          // whether it is trusted, and above a reference to the ids
+	sessionWords
 
-	sessionTrusted   = 1  // the event that started it called its device trusted
-	sessionIDLen     = 16 // shift
-	sessionDeviceLen = 32 // shift
+	sessionTrusted = 1  // the event that started it called its device trusted
+	sessionPlaced  = 2  // the device's id is known
+	sessionIDs     = 32 // shift
 )
 
 // sessionStart is how far apart the events are that tell of one login: what they
 // say of the device holds for the session.
 const sessionStart = time.Minute
 
-// sessionTexts returns the ids of a session and of its device.
-func (e *Engine) sessionIDs(c memory.Chunk) (id, device string) {
-	idLen, deviceLen := int(c[sessionFlags]>>sessionIDLen&0xffff), int(c[sessionFlags]>>sessionDeviceLen&0xffff)
-	e.text = readText(e.text[:0], c[sessionTexts:], idLen)
-	e.text = readText(e.text, c[sessionTexts+wordsFor(idLen):], deviceLen)
-	return string(e.text[:idLen]), string(e.text[idLen:])
+// session is one of a profile's sessions.
+type session []uint64
+
+func (s session) started() holdfast.Instant { return holdfast.Instant(s[sessionStarted]) }
+func (s session) trusted() bool             { return s[sessionFlags]&sessionTrusted != 0 }
+func (s session) ids() memory.Ref           { return memory.Ref(s[sessionFlags] >> sessionIDs) }
+
+// sessionsOf are the words of a profile's sessions, not to be changed.
+func (e *Engine) sessionsOf(p *profile) []uint64 {
+	if p.sessions == 0 {
+		return nil
+	}
+	return e.arena.Read(p.sessions).Payload()
 }
 
-// newSession makes a session that is not linked yet.
-func (e *Engine) newSession(id, device string) memory.Ref {
-	e.words = appendText(appendText(e.words[:0], id), device)
-	ref := e.arena.Alloc(0, chunkSession, sessionTexts-1+len(e.words))
-	c := e.arena.Own(ref)
-	copy(c[sessionTexts:], e.words)
-	c[sessionHash], c[sessionDevice] = e.key.narrow(id), e.key.narrow(device)
-	c[sessionFlags] = uint64(len(id))<<sessionIDLen | uint64(len(device))<<sessionDeviceLen
-	return ref
+// putIDs stores the ids of a session and its device.
+func (e *Engine) putIDs(id, device string) memory.Ref {
+	e.words = append(e.words[:0], uint64(len(id))|uint64(len(device))<<32)
+	e.words = appendText(appendText(e.words, id), device)
+	return e.putWords(chunkText, e.words)
+}
+
+// getIDs returns what putIDs has stored.
+func (e *Engine) getIDs(ref memory.Ref) (id, device string) {
+	words := e.arena.Read(ref).Payload()
+	idLen, deviceLen := int(uint32(words[0])), int(words[0]>>32)
+	e.text = readText(e.text[:0], words[1:], idLen)
+	e.text = readText(e.text, words[1+wordsFor(idLen):], deviceLen)
+	return string(e.text[:idLen]), string(e.text[idLen:])
 }
 
 // startSession remembers an active session, and what a later event of it adds.
@@ -55,73 +67,79 @@ func (e *Engine) startSession(p *profile, event *holdfast.Event) {
 	if len(device) > longestIDLen {
 		device = ""
 	}
-	e.endSessions(p, func(c memory.Chunk) bool {
-		return holdfast.Instant(c[sessionStarted]) < event.Time.Add(-profileSpan)
-	})
-	hash, count := e.key.narrow(id), 0
-	var before, at memory.Ref
-	for at = p.sessions; at != 0; at = e.arena.Read(at).Next() {
-		if e.arena.Read(at)[sessionHash] == hash {
+	oldest := event.Time.Add(-profileSpan)
+	e.endSessions(p, func(s session) bool { return s.started() < oldest })
+	hash := e.key.narrow(id)
+	at, known := 0, false
+	for all := e.sessionsOf(p); len(all) > 0; all = all[sessionWords:] {
+		if known = all[sessionHash] == hash; known {
 			break
 		}
-		before = at
-		count++
+		at += sessionWords
 	}
-	switch {
-	case at == 0:
-		if count == maxSessions && !e.giveUpSession(p, &before) {
-			return
+	if !known {
+		if at == maxSessions*sessionWords {
+			if !e.giveUpSession(p) {
+				return
+			}
+			at -= sessionWords
 		}
-		at = e.newSession(id, device)
-		e.arena.Own(at)[sessionStarted] = uint64(event.Time)
-		e.linkSession(p, before, at)
-	case e.arena.Read(at)[sessionFlags]>>sessionDeviceLen == 0 && device != "":
-		old := e.arena.Read(at)
-		fuller := e.newSession(id, device)
-		c := e.arena.Own(fuller)
-		c[sessionStarted] = old[sessionStarted]
-		c[sessionFlags] |= old[sessionFlags] & sessionTrusted
-		c.SetNext(old.Next())
-		e.linkSession(p, before, fuller)
-		e.arena.Free(at)
-		at = fuller
+		ids := e.putIDs(id, device)
+		e.addSession(p, &[sessionWords]uint64{
+			hash, e.key.narrow(event.Device.ID), uint64(event.Time), uint64(ids)<<sessionIDs | flag(device != "", sessionPlaced),
+		})
 	}
-	c := e.arena.Own(at)
-	if c[sessionDevice] == 0 { // it is too long to be kept
-		c[sessionDevice] = e.key.narrow(event.Device.ID)
+	s := session(e.arena.Own(p.sessions).Payload()[at:])
+	if known && device != "" && s[sessionFlags]&sessionPlaced == 0 {
+		e.arena.FreeChain(s.ids())
+		s[sessionDevice] = e.key.narrow(device)
+		s[sessionFlags] = s[sessionFlags]&sessionTrusted | sessionPlaced | uint64(e.putIDs(id, device))<<sessionIDs
 	}
-	if event.Device.Trusted == holdfast.Trusted && event.Time <= holdfast.Instant(c[sessionStarted]).Add(sessionStart) {
-		c[sessionFlags] |= sessionTrusted
+	if event.Device.Trusted == holdfast.Trusted && event.Time <= s.started().Add(sessionStart) {
+		s[sessionFlags] |= sessionTrusted
 	}
 }
 
-// linkSession puts a session behind another one, or first.
-func (e *Engine) linkSession(p *profile, before, ref memory.Ref) {
-	if before == 0 {
-		p.sessions = ref
-	} else {
-		e.arena.Own(before).SetNext(ref)
+// addSession appends a session to those of a profile.
+func (e *Engine) addSession(p *profile, s *[sessionWords]uint64) {
+	all := e.sessionsOf(p)
+	if p.sessions == 0 || len(all)+sessionWords > e.arena.Read(p.sessions).Room() {
+		larger := e.arena.Alloc(0, chunkSessions, len(all)+sessionWords)
+		copy(e.arena.Own(larger).Payload(), all)
+		if p.sessions != 0 {
+			e.arena.Free(p.sessions)
+		}
+		p.sessions = larger
 	}
+	c := e.arena.Own(p.sessions)
+	c.SetUsed(len(all) + sessionWords)
+	copy(c.Payload()[len(all):], s[:])
 }
 
 // endSessions forgets the sessions that have ended, and reports whether there
 // were any.
-func (e *Engine) endSessions(p *profile, ended func(memory.Chunk) bool) bool {
-	var before memory.Ref
-	found := false
-	for ref := p.sessions; ref != 0; {
-		c := e.arena.Read(ref)
-		next := c.Next()
-		if ended(c) {
-			e.linkSession(p, before, next)
-			e.arena.Free(ref)
-			found = true
-		} else {
-			before = ref
+func (e *Engine) endSessions(p *profile, ended func(session) bool) bool {
+	kept, all := 0, e.sessionsOf(p)
+	for at := 0; at < len(all); at += sessionWords {
+		if s := session(all[at : at+sessionWords]); ended(s) {
+			e.arena.FreeChain(s.ids())
+			continue
 		}
-		ref = next
+		if kept < at {
+			copy(e.arena.Own(p.sessions).Payload()[kept:], all[at:at+sessionWords])
+		}
+		kept += sessionWords
 	}
-	return found
+	switch {
+	case kept == len(all):
+		return false
+	case kept == 0:
+		e.arena.Free(p.sessions)
+		p.sessions = 0
+	default:
+		e.arena.Own(p.sessions).SetUsed(kept)
+	}
+	return true
 }
 
 // endSession forgets a session by its id.
@@ -130,30 +148,22 @@ func (e *Engine) endSession(p *profile, id string) bool {
 		return false
 	}
 	hash := e.key.narrow(id)
-	return e.endSessions(p, func(c memory.Chunk) bool { return c[sessionHash] == hash })
+	return e.endSessions(p, func(s session) bool { return s[sessionHash] == hash })
 }
 
 // giveUpSession makes room by forgetting the newest session that is not trusted.
-// It finds the last of the others.
-func (e *Engine) giveUpSession(p *profile, last *memory.Ref) bool {
-	var newest memory.Ref
-	for ref := p.sessions; ref != 0; ref = e.arena.Read(ref).Next() {
-		c := e.arena.Read(ref)
-		if c[sessionFlags]&sessionTrusted == 0 &&
-			(newest == 0 || holdfast.Instant(c[sessionStarted]) > holdfast.Instant(e.arena.Read(newest)[sessionStarted])) {
-			newest = ref
+func (e *Engine) giveUpSession(p *profile) bool {
+	var newest session
+	for all := e.sessionsOf(p); len(all) > 0; all = all[sessionWords:] {
+		if s := session(all[:sessionWords]); !s.trusted() && (newest == nil || s.started() > newest.started()) {
+			newest = s
 		}
 	}
-	if newest == 0 {
+	if newest == nil {
 		return false
 	}
-	hash := e.arena.Read(newest)[sessionHash]
-	e.endSessions(p, func(c memory.Chunk) bool { return c[sessionHash] == hash })
-	*last = 0
-	for ref := p.sessions; ref != 0; ref = e.arena.Read(ref).Next() {
-		*last = ref
-	}
-	return true
+	hash := newest[sessionHash]
+	return e.endSessions(p, func(s session) bool { return s[sessionHash] == hash })
 }
 
 // sessions splits the account's active sessions for an alert (DESIGN 5).
@@ -167,23 +177,22 @@ func (e *Engine) sessions(a *firing, s *scope) holdfast.Sessions {
 	}
 	var split holdfast.Sessions
 	first := a.alert.First
-	for ref := p.sessions; ref != 0; {
-		c := e.arena.Read(ref)
-		started, deviceHash := holdfast.Instant(c[sessionStarted]), c[sessionDevice]
-		d := p.device(deviceHash)
-		protected := c[sessionFlags]&sessionTrusted != 0 && started < first || d != nil && d.protectedBefore(first, e.opts.TrustAfter)
-		suspect := started >= first.Add(-e.opts.Lateness) || slices.Contains(a.traces.sessions, uint32(c[sessionHash])) ||
-			deviceHash != 0 && slices.Contains(a.traces.devices, uint32(deviceHash))
-		if protected || suspect {
-			id, device := e.sessionIDs(c)
-			out := holdfast.Session{ID: id, Device: device, Started: started}
-			if protected {
-				split.Protected = append(split.Protected, out)
-			} else {
-				split.Suspect = append(split.Suspect, out)
-			}
+	for all := e.sessionsOf(p); len(all) > 0; all = all[sessionWords:] {
+		s := session(all[:sessionWords])
+		d := p.device(s[sessionDevice])
+		protected := s.trusted() && s.started() < first || d != nil && d.protectedBefore(first, e.opts.TrustAfter)
+		suspect := s.started() >= first.Add(-e.opts.Lateness) || slices.Contains(a.traces.sessions, uint32(s[sessionHash])) ||
+			s[sessionDevice] != 0 && slices.Contains(a.traces.devices, uint32(s[sessionDevice]))
+		if !protected && !suspect {
+			continue
 		}
-		ref = c.Next()
+		id, device := e.getIDs(s.ids())
+		out := holdfast.Session{ID: id, Device: device, Started: s.started()}
+		if protected {
+			split.Protected = append(split.Protected, out)
+		} else {
+			split.Suspect = append(split.Suspect, out)
+		}
 	}
 	return split
 }

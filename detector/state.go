@@ -31,7 +31,7 @@ const (
 	chunkAlert                          // a held alert
 	chunkEvidence                       // entries of a held alert
 	chunkText                           // bytes
-	chunkSession                        // a session of a profile
+	chunkSessions                       // the sessions of a profile
 )
 
 // grouping is the table of the rules that group by the same fields.

@@ -21,7 +21,7 @@ const maxLine = 64 << 10
 type Reporter interface {
 	// Alert is called with each alert as it fires. ids names the events of the
 	// input by their offset.
-	Alert(a *holdfast.Alert, ids IDs) error
+	Alert(a *holdfast.Alert, ids *IDs) error
 	// Finish is called once, after the last event.
 	Finish(s Summary) error
 }
@@ -132,7 +132,7 @@ func (b *backtestRun) decode(l *line, event *holdfast.Event) (bool, error) {
 // report passes on what came out of the engine.
 func (b *backtestRun) report() error {
 	for i := range b.out.Alerts {
-		if err := b.Reporter.Alert(&b.out.Alerts[i], b.ids); err != nil {
+		if err := b.Reporter.Alert(&b.out.Alerts[i], &b.ids); err != nil {
 			return err
 		}
 	}
@@ -142,26 +142,48 @@ func (b *backtestRun) report() error {
 	return nil
 }
 
-// IDs are the ids of the events of an input, by offset, kept in one piece of
-// memory: the engine itself remembers places, not names.
+// IDs are the ids of the events of an input, by offset: the engine itself
+// remembers places, not names.
 type IDs struct {
-	text []byte
-	ends []int
+	blocks []idBlock
 }
 
+// idBlock is the ids of some events in a row, in one piece of memory.
+type idBlock struct {
+	text []byte
+	ends []uint32
+}
+
+// idsPerBlock is how many events a block names.
+const idsPerBlock = 1 << 14
+
 func (ids *IDs) add(id string) {
-	ids.text = append(ids.text, id...)
-	ids.ends = append(ids.ends, len(ids.text))
+	last := len(ids.blocks) - 1
+	if last < 0 || len(ids.blocks[last].ends) == idsPerBlock {
+		size := 16 * idsPerBlock
+		if last >= 0 {
+			size = len(ids.blocks[last].text) * 9 / 8
+		}
+		ids.blocks = append(ids.blocks, idBlock{make([]byte, 0, size), make([]uint32, 0, idsPerBlock)})
+		last++
+	}
+	b := &ids.blocks[last]
+	b.text = append(b.text, id...)
+	b.ends = append(b.ends, uint32(len(b.text)))
 }
 
 // At returns the id of the event at an offset; "" if it had none.
-func (ids IDs) At(offset int64) string {
-	if offset < 0 || offset >= int64(len(ids.ends)) {
+func (ids *IDs) At(offset int64) string {
+	if offset < 0 || offset/idsPerBlock >= int64(len(ids.blocks)) {
 		return ""
 	}
-	start := 0
-	if offset > 0 {
-		start = ids.ends[offset-1]
+	b, i := &ids.blocks[offset/idsPerBlock], int(offset%idsPerBlock)
+	if i >= len(b.ends) {
+		return ""
 	}
-	return string(ids.text[start:ids.ends[offset]])
+	start := uint32(0)
+	if i > 0 {
+		start = b.ends[i-1]
+	}
+	return string(b.text[start:b.ends[i]])
 }

@@ -40,7 +40,7 @@ type jsonEvidence struct {
 }
 
 // Alert writes the alert.
-func (r JSONReporter) Alert(a *holdfast.Alert, ids IDs) error {
+func (r JSONReporter) Alert(a *holdfast.Alert, ids *IDs) error {
 	event := func(p holdfast.Position) jsonEvidence {
 		return jsonEvidence{Offset: &p.Offset, ID: ids.At(p.Offset)}
 	}
@@ -84,7 +84,7 @@ type tableRow struct {
 }
 
 // Alert counts the alert.
-func (r *TableReporter) Alert(a *holdfast.Alert, _ IDs) error {
+func (r *TableReporter) Alert(a *holdfast.Alert, _ *IDs) error {
 	if r.rules == nil {
 		r.rules = make(map[string]*tableRow)
 	}

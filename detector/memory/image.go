@@ -226,12 +226,12 @@ func RestoreTable(root TableRoot, all []*Page) (*Table, error) {
 type RecentRoot struct {
 	Pages int    `json:"pages"`
 	Next  uint32 `json:"next"`
-	Full  bool   `json:"full"`
+	Round uint32 `json:"round"`
 }
 
 // Freeze returns the keys as they are. Their pages stay so until Thaw.
 func (r *Recent) Freeze() (RecentRoot, []*Page) {
-	return RecentRoot{Pages: len(r.table), Next: r.next, Full: r.full}, r.freeze()
+	return RecentRoot{Pages: len(r.table), Next: r.next, Round: r.round}, r.freeze()
 }
 
 // Thaw ends a freeze: the frozen pages are not read any more.
@@ -240,20 +240,15 @@ func (r *Recent) Thaw() { r.thaw() }
 // RestoreRecent makes a Recent of a root and pages, none of which it trusts.
 func RestoreRecent(root RecentRoot, all []*Page) (*Recent, error) {
 	keys := root.Next
-	if root.Full {
+	if root.Round > 1 {
 		keys = recentKeys
 	}
-	if root.Next >= recentKeys || int(keys) > len(all)<<perPage || len(all)<<perPage > recentKeys {
+	if root.Next >= recentKeys || root.Round == 0 && root.Next > 0 || int(keys) > len(all)<<perPage || len(all)<<perPage > recentKeys {
 		return nil, fmt.Errorf("the recent keys' root: %w", ErrDamaged)
 	}
-	r := &Recent{pages: restored(all), next: root.Next, full: root.Full, slots: make([]uint64, recentSlots)}
-	for n := range keys {
-		lo := r.at(n)[1]
-		i := lo >> slotHome
-		for r.slots[i] != 0 {
-			i = (i + 1) % recentSlots
-		}
-		r.slots[i] = lo&slotTag | slotUsed | uint64(n)
+	r := &Recent{pages: restored(all), next: root.Next, round: root.Round}
+	if keys > 0 {
+		r.index()
 	}
 	return r, nil
 }

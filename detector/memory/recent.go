@@ -4,61 +4,113 @@ package memory
 const recentKeys = 1 << 16
 
 // Recent remembers the last 65,536 different keys. The zero value has seen none.
+//
+// The keys lie in a ring. An index of buckets finds them: a slot of it holds 14
+// bits of the key, the last two bits of the round in which the ring came to its
+// place, and the place. What the ring has overwritten since shows by the round, so
+// that nothing has to be taken out of the index, and a look touches one bucket.
 type Recent struct {
-	pages        // the keys, two words each, in a ring
-	next  uint32 // where the next key goes
-	full  bool   // the ring has gone round
-	slots []uint64
+	pages          // the keys, two words each
+	next    uint32 // where the next key goes
+	round   uint32 // how often the ring has gone round
+	buckets [][bucketSlots]uint32
+	spilled []spilled // keys whose bucket was full; there are hardly ever any
 }
 
-// A slot of the index holds the first 47 bits of the key's low half, a 1, and the
-// key's place in the ring. 0 is an empty one. There are twice as many slots as
-// keys, so that probes are short; the first bits say where a key's begin.
+type spilled struct {
+	key   Key
+	place uint32
+	round uint32
+}
+
+// A bucket holds 16 keys on average and has room for twice as many: about one
+// key in 10,000 finds it full.
 const (
-	recentSlots = 2 * recentKeys
-	slotHome    = 64 - 17 // shift
-	slotTag     = ^uint64(1<<17 - 1)
-	slotUsed    = 1 << 16
+	bucketSlots  = 32
+	bucketCount  = recentKeys / 16
+	bucketShift  = 64 - 12 // the first bits of a key choose its bucket
+	roundShift   = 16
+	slotTagShift = 18
+	slotTagBits  = 32 - slotTagShift
 )
+
+// slot is what the index holds of a key at a place of the ring.
+func slot(k Key, place, round uint32) uint32 {
+	return uint32(k.Lo)<<slotTagShift | round&3<<roundShift | place
+}
+
+// live reports whether the ring still holds what was put into it at a place in a
+// round, of which the last two bits are known. Round 0 is none, so that an empty
+// slot is not.
+func (r *Recent) live(place, round uint32) bool {
+	current := r.round
+	if place >= r.next {
+		current--
+	}
+	return current > 0 && round&3 == current&3
+}
 
 // Seen reports whether the key is one of the last ones, and remembers it if not.
 func (r *Recent) Seen(k Key) bool {
-	if r.slots == nil {
-		r.slots = make([]uint64, recentSlots)
+	if r.buckets == nil {
+		r.buckets = make([][bucketSlots]uint32, bucketCount)
+		r.round = 1
 	}
-	i := k.Lo >> slotHome
-	for ; r.slots[i] != 0; i = (i + 1) % recentSlots {
-		if s := r.slots[i]; s&slotTag == k.Lo&slotTag && *r.at(uint32(s & (recentKeys - 1))) == [2]uint64{k.Hi, k.Lo} {
+	bucket := &r.buckets[k.Lo>>bucketShift]
+	tag := uint32(k.Lo) & (1<<slotTagBits - 1)
+	for _, s := range bucket {
+		if s>>slotTagShift == tag && r.live(s&(recentKeys-1), s>>roundShift) && *r.at(s & (recentKeys - 1)) == [2]uint64{k.Hi, k.Lo} {
 			return true
 		}
 	}
-	if r.full {
-		r.forget(r.next)
-		for i = k.Lo >> slotHome; r.slots[i] != 0; {
-			i = (i + 1) % recentSlots
+	for i := range r.spilled {
+		if s := &r.spilled[i]; s.key == k && r.live(s.place, s.round) {
+			return true
 		}
 	}
-	r.slots[i] = k.Lo&slotTag | slotUsed | uint64(r.next)
+	r.note(bucket, k)
 	r.put(k)
 	return false
 }
 
-// Touch reads what Seen will read for the key that is n keys ahead, so that the
-// reads of several keys overlap. What it returns means nothing.
-func (r *Recent) Touch(k Key, n int) uint64 {
-	if r.slots == nil {
+// note puts a key into its bucket, where half the slots are free as a rule: from
+// any slot on, one is soon found.
+func (r *Recent) note(bucket *[bucketSlots]uint32, k Key) {
+	for i := range uint64(bucketSlots) {
+		s := &bucket[(k.Hi+i)%bucketSlots]
+		if !r.live(*s&(recentKeys-1), *s>>roundShift) {
+			*s = slot(k, r.next, r.round)
+			return
+		}
+	}
+	r.spill(k)
+}
+
+// spill remembers a key whose bucket is full, in place of those that the ring has
+// overwritten since.
+func (r *Recent) spill(k Key) {
+	kept := r.spilled[:0]
+	for _, s := range r.spilled {
+		if r.live(s.place, s.round) {
+			kept = append(kept, s)
+		}
+	}
+	r.spilled = append(kept, spilled{k, r.next, r.round})
+}
+
+// Touch reads what Seen will read for a key, so that the reads of several keys
+// overlap. What it returns means nothing.
+func (r *Recent) Touch(k Key) uint32 {
+	if r.buckets == nil {
 		return 0
 	}
-	sum := r.slots[k.Lo>>slotHome]
-	if r.full {
-		sum += r.slots[r.at((r.next + uint32(n)) % recentKeys)[1]>>slotHome]
-	}
-	return sum
+	bucket := &r.buckets[k.Lo>>bucketShift]
+	return bucket[0] + bucket[bucketSlots/2]
 }
 
 // Len is how many keys are remembered.
 func (r *Recent) Len() int {
-	if r.full {
+	if r.round > 1 {
 		return recentKeys
 	}
 	return int(r.next)
@@ -76,24 +128,36 @@ func (r *Recent) put(k Key) {
 		r.grow()
 	}
 	at := n << 1 & pageMask
-	copy(r.own(n >> (pageBits - 1))[at:], []uint64{k.Hi, k.Lo})
-	r.next = (n + 1) % recentKeys
-	r.full = r.full || r.next == 0
+	*(*[2]uint64)(r.own(n >> (pageBits - 1))[at : at+2]) = [2]uint64{k.Hi, k.Lo}
+	if r.next++; r.next == recentKeys {
+		r.next = 0
+		r.round++
+	}
 }
 
-// forget takes the key at a place of the ring out of the index, and closes the
-// gap in it.
-func (r *Recent) forget(n uint32) {
-	i := r.at(n)[1] >> slotHome
-	for r.slots[i]&(recentKeys-1) != uint64(n) || r.slots[i] == 0 {
-		i = (i + 1) % recentSlots
-	}
-	for j := (i + 1) % recentSlots; r.slots[j] != 0; j = (j + 1) % recentSlots {
-		home := r.slots[j] >> slotHome
-		if (j-home)%recentSlots >= (j-i)%recentSlots {
-			r.slots[i] = r.slots[j]
-			i = j
+// index makes the buckets anew from the ring, the oldest key first.
+func (r *Recent) index() {
+	r.buckets = make([][bucketSlots]uint32, bucketCount)
+	add := func(from, to, round uint32) {
+		for place := from; place < to; place++ {
+			k := Key{r.at(place)[0], r.at(place)[1]}
+			bucket := &r.buckets[k.Lo>>bucketShift]
+			free := -1
+			for i, s := range bucket {
+				if s == 0 {
+					free = i
+					break
+				}
+			}
+			if free >= 0 {
+				bucket[free] = slot(k, place, round)
+			} else {
+				r.spilled = append(r.spilled, spilled{k, place, round})
+			}
 		}
 	}
-	r.slots[i] = 0
+	if r.round > 1 {
+		add(r.next, recentKeys, r.round-1)
+	}
+	add(0, r.next, r.round)
 }
