@@ -56,7 +56,7 @@ type PagesReader struct {
 // Read reads so many pages. The error is ErrDamaged where it is not the
 // reader's.
 func (r *PagesReader) Read(n int) ([]*Page, error) {
-	var all []*Page
+	all := make([]*Page, 0, min(n, 1<<16))
 	for range n {
 		if _, err := io.ReadFull(r.R, r.buffer[:]); err != nil {
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

@@ -22,21 +22,47 @@ type page struct {
 
 // pages is memory that can be frozen. The zero value has no page.
 type pages struct {
-	table  []page
-	epoch  uint32
-	frozen uint32 // pages of an earlier epoch are copied before they are changed; 0: none
+	table    []page
+	spare    []*words // not in use, their contents undefined
+	replaced []*words // in use by the frozen view alone
+	epoch    uint32
+	frozen   uint32 // pages of an earlier epoch are copied before they are changed; 0: none
 }
 
 // grow adds a page of zeros.
-func (p *pages) grow() { p.table = append(p.table, page{new(words), p.epoch}) }
+func (p *pages) grow() {
+	w := p.take()
+	clear(w[:])
+	p.table = append(p.table, page{w, p.epoch})
+}
 
 // own returns a page to be changed, which is copied first if it is shared.
 func (p *pages) own(n uint32) *words {
-	pg := &p.table[n]
-	if pg.epoch < p.frozen {
-		pg.words, pg.epoch = new(*pg.words), p.epoch
+	if pg := &p.table[n]; pg.epoch >= p.frozen {
+		return pg.words
 	}
-	return pg.words
+	return p.replace(n)
+}
+
+// replace puts a copy in the place of a page that is shared.
+func (p *pages) replace(n uint32) *words {
+	pg := &p.table[n]
+	w := p.take()
+	*w = *pg.words
+	p.replaced = append(p.replaced, pg.words)
+	pg.words, pg.epoch = w, p.epoch
+	return w
+}
+
+// take returns a page with undefined contents.
+func (p *pages) take() *words {
+	last := len(p.spare) - 1
+	if last < 0 {
+		return new(words)
+	}
+	w := p.spare[last]
+	p.spare = p.spare[:last]
+	return w
 }
 
 // freeze returns the pages as they are. They stay so until thaw, at the cost of
@@ -52,4 +78,8 @@ func (p *pages) freeze() []*words {
 }
 
 // thaw ends the freeze: the frozen pages are not read any more.
-func (p *pages) thaw() { p.frozen = 0 }
+func (p *pages) thaw() {
+	p.frozen = 0
+	p.spare = append(p.spare, p.replaced...)
+	p.replaced = nil
+}
