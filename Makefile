@@ -30,9 +30,14 @@ race: ## Run the tests under the race detector; needs a C compiler too
 integration: ## Run the tests against a real Kafka and PostgreSQL
 	deploy/dev/integration
 
+.PHONY: chaos
+chaos: ## Run the daemon through a hundred faults, some 20 minutes
+	deploy/dev/chaos
+
 .PHONY: bench
-bench: ## Run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: build ## Measure, and print the table of docs/benchmarks.md, some half an hour; BENCH takes options
+	$(GO) -C bench build -o ../.cache/bench/bench .
+	.cache/bench/bench $(BENCH)
 
 .PHONY: lint
 lint: $(GOLANGCI) ## Check style, mistakes and who imports whom

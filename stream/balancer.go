@@ -4,29 +4,45 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+	"sync/atomic"
 
 	"github.com/segmentio/kafka-go"
 )
 
 // stickyBalancer spreads a topic's partitions evenly over the members of the
 // group and moves as few as it must: whoever takes a partition over has to
-// rebuild its state first. kafka-go brings no balancer that does.
+// rebuild its state first. One that has to move is given to nobody at first. The
+// member that held it closes it, so that its state is kept up to the last record,
+// and joins the group anew; then it is free. kafka-go brings no balancer that
+// does.
 //
-// Each member says which partitions it holds in its user data: a version byte,
-// then four bytes a partition.
+// Each member says in its user data which partitions it holds, and since which
+// generation at the latest: a version byte, then four bytes for the generation
+// and for each partition.
 type stickyBalancer struct {
-	held func() []int32 // what this member holds now
+	claim    func() *claim // to what this member holds now
+	withheld *atomic.Bool  // set to whether the last assignment kept any back
 }
 
-const userDataVersion = 1
+// claim is what a member says to hold.
+type claim struct {
+	generation int32 // by which it was assigned
+	partitions []int32
+}
+
+// userDataVersion changes with the layout and with what is expected of members:
+// from version 2 on, that they give up what they no longer get and then join anew.
+const userDataVersion = 2
 
 // ProtocolName is what the members of a group must agree on.
 func (stickyBalancer) ProtocolName() string { return "holdfast-sticky" }
 
 // UserData is this member's part of the group's decision.
 func (b stickyBalancer) UserData() ([]byte, error) {
+	c := b.claim()
 	data := []byte{userDataVersion}
-	for _, p := range b.held() {
+	data = binary.BigEndian.AppendUint32(data, uint32(c.generation))
+	for _, p := range c.partitions {
 		data = binary.BigEndian.AppendUint32(data, uint32(p))
 	}
 	return data, nil
@@ -34,7 +50,7 @@ func (b stickyBalancer) UserData() ([]byte, error) {
 
 // AssignGroups decides for the whole group. Every member could be asked, so it
 // depends on its arguments alone, not on their order.
-func (stickyBalancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
+func (b stickyBalancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
 	assigned := make(kafka.GroupMemberAssignments, len(members))
 	if len(members) == 0 {
 		return assigned
@@ -49,26 +65,41 @@ func (stickyBalancer) AssignGroups(members []kafka.GroupMember, partitions []kaf
 	for _, m := range members {
 		assigned[m.ID] = map[string][]int{}
 	}
+	withheld := false
 	for topic, free := range free {
-		spread(topic, free, members, assigned)
+		if spread(topic, free, members, assigned) {
+			withheld = true
+		}
 	}
+	b.withheld.Store(withheld)
 	return assigned
 }
 
-// spread assigns the partitions of one topic.
-func spread(topic string, free map[int]bool, members []kafka.GroupMember, assigned kafka.GroupMemberAssignments) {
-	// Who holds most comes first, and gets what does not divide evenly.
+// spread assigns the partitions of one topic. It reports whether it kept any back
+// that have to move.
+func spread(topic string, free map[int]bool, members []kafka.GroupMember, assigned kafka.GroupMemberAssignments) (withheld bool) {
 	var takers []taker
+	newest := int32(0)
 	for _, m := range members {
 		if slices.Contains(m.Topics, topic) {
-			takers = append(takers, taker{id: m.ID, held: parseUserData(m.UserData)})
+			c := parseUserData(m.UserData)
+			takers = append(takers, taker{id: m.ID, claim: c})
+			newest = max(newest, c.generation)
 		}
 	}
+	// A member that was left out of a generation, as one that was paused, claims
+	// what others may have had since.
+	for i := range takers {
+		if takers[i].generation < newest {
+			takers[i].partitions = nil
+		}
+	}
+	// Who holds most comes first, and gets what does not divide evenly.
 	slices.SortFunc(takers, func(a, b taker) int {
-		return cmp.Or(cmp.Compare(len(b.held), len(a.held)), cmp.Compare(a.id, b.id))
+		return cmp.Or(cmp.Compare(len(b.partitions), len(a.partitions)), cmp.Compare(a.id, b.id))
 	})
 	if len(takers) == 0 {
-		return
+		return false
 	}
 	share, extra := len(free)/len(takers), len(free)%len(takers)
 	for i := range takers {
@@ -77,10 +108,16 @@ func spread(topic string, free map[int]bool, members []kafka.GroupMember, assign
 		if i < extra {
 			t.quota++
 		}
-		for _, p := range t.held {
-			if len(t.gets) < t.quota && free[p] {
+		for _, held := range t.partitions {
+			p := int(held)
+			if !free[p] {
+				continue
+			}
+			delete(free, p)
+			if len(t.gets) < t.quota {
 				t.gets = append(t.gets, p)
-				delete(free, p)
+			} else {
+				withheld = true
 			}
 		}
 	}
@@ -90,29 +127,32 @@ func spread(topic string, free map[int]bool, members []kafka.GroupMember, assign
 	}
 	slices.Sort(rest)
 	for _, t := range takers {
-		n := t.quota - len(t.gets)
+		n := min(t.quota-len(t.gets), len(rest))
 		t.gets, rest = append(t.gets, rest[:n]...), rest[n:]
 		slices.Sort(t.gets)
 		assigned[t.id][topic] = t.gets
 	}
+	return withheld
 }
 
 type taker struct {
-	id         string
-	held, gets []int
-	quota      int
+	claim
+	id    string
+	gets  []int
+	quota int
 }
 
 // parseUserData reads which partitions a member holds. Data of another version,
 // as during an upgrade, says nothing.
-func parseUserData(data []byte) []int {
-	if len(data) == 0 || data[0] != userDataVersion {
-		return nil
+func parseUserData(data []byte) claim {
+	const head = 1 + 4
+	if len(data) < head || data[0] != userDataVersion {
+		return claim{}
 	}
-	var held []int
-	for rest := data[1:]; len(rest) >= 4; rest = rest[4:] {
-		held = append(held, int(int32(binary.BigEndian.Uint32(rest))))
+	c := claim{generation: int32(binary.BigEndian.Uint32(data[1:]))}
+	for rest := data[head:]; len(rest) >= 4; rest = rest[4:] {
+		c.partitions = append(c.partitions, int32(binary.BigEndian.Uint32(rest)))
 	}
-	slices.Sort(held)
-	return held
+	slices.Sort(c.partitions)
+	return c
 }

@@ -25,9 +25,17 @@ type ConsumerOptions struct {
 	Group string
 
 	// Open makes the processor of a partition that was assigned to this
-	// consumer and is to be read from its oldest record on. An error ends Run.
-	// Partitions are opened at the same time.
-	Open func(ctx context.Context, assignment Assignment) (Processor, error)
+	// consumer, and says where its state ends. An error ends Run, but for
+	// [ErrTaken]. Partitions are opened at the same time. ctx ends when Run is
+	// told to stop, or Handover after the group has begun to divide the partitions
+	// anew; it is not for the processor to keep.
+	Open func(ctx context.Context, assignment Assignment) (Processor, Resume, error)
+	// Missing is how to go on where records that are to be read next are gone.
+	// Defaults to StopIfMissing.
+	Missing MissingPolicy
+	// Replaced is how to go on where a log is not the one that was read before.
+	// Defaults to StopIfReplaced.
+	Replaced ReplacedPolicy
 
 	// Logger gets what an operator should know. Defaults to none.
 	Logger *slog.Logger
@@ -46,6 +54,15 @@ type ConsumerOptions struct {
 	// once the group is to divide the partitions anew; the whole group waits for
 	// it. Keep it below 30s. Defaults to 10s.
 	Handover time.Duration
+	// CloseWithin bounds a processor's Close. When Run is told to stop, it also
+	// bounds how long a batch that is being processed may take to finish before
+	// that, so Run may take twice as long to end. Keep it below Handover. Defaults
+	// to 5s.
+	CloseWithin time.Duration
+	// IdleAfter is how long a partition must have had no record, with all it has
+	// being processed, for its processor to be called idle. An interruption of the
+	// connection begins the time anew. Defaults to 30s.
+	IdleAfter time.Duration
 	// MeasureEvery is how often the topic is looked at: for new partitions, and
 	// for the lag of partitions whose processor stands still. Defaults to 5s.
 	MeasureEvery time.Duration
@@ -54,8 +71,10 @@ type ConsumerOptions struct {
 	BackoffMin, BackoffMax time.Duration
 }
 
-// Consumer reads a topic as a member of a consumer group. A partition that is
-// newly assigned to it is read from its oldest record on.
+// Consumer reads a topic as a member of a consumer group. A partition that stays
+// assigned to it keeps its processor. One that goes to another member is first
+// closed here, then opened there: the group divides the partitions once more for
+// it.
 type Consumer struct {
 	opts     ConsumerOptions
 	cluster  *cluster
@@ -64,9 +83,12 @@ type Consumer struct {
 	outage   *outage
 	progress *progress
 
-	held  map[int32]*partition    // owned by Run and the generation it waits for
-	count int                     // partitions of the topic, as last seen; owned likewise
-	ids   atomic.Pointer[[]int32] // the keys of held, in order, for the group
+	held  map[int32]*partition  // owned by Run and the generation it waits for
+	count int                   // partitions of the topic, as last seen; owned likewise
+	claim atomic.Pointer[claim] // to what is held, for the group
+	// withheld says that this member has divided the partitions, and some were
+	// given to nobody until those who held them have closed them.
+	withheld atomic.Bool
 }
 
 // NewConsumer checks the options. It does not connect yet.
@@ -77,6 +99,8 @@ func NewConsumer(opts ConsumerOptions) (*Consumer, error) {
 	setDefault(&opts.MaxBytes, 1<<20)
 	setDefault(&opts.MaxWait, 500*time.Millisecond)
 	setDefault(&opts.Handover, 10*time.Second)
+	setDefault(&opts.CloseWithin, 5*time.Second)
+	setDefault(&opts.IdleAfter, 30*time.Second)
 	setDefault(&opts.MeasureEvery, 5*time.Second)
 	setDefault(&opts.BackoffMin, 100*time.Millisecond)
 	setDefault(&opts.BackoffMax, max(5*time.Second, opts.BackoffMin))
@@ -90,7 +114,7 @@ func NewConsumer(opts ConsumerOptions) (*Consumer, error) {
 	case opts.MaxBytes < 1 || opts.MaxBytes > maxAnswer/2:
 		return nil, fmt.Errorf("a fetch of %d bytes is out of bounds: 1 to %d", opts.MaxBytes, maxAnswer/2)
 	case opts.MaxWait < time.Millisecond || opts.MeasureEvery < 0 || opts.Handover < 0 ||
-		opts.BackoffMin < 0 || opts.BackoffMax < opts.BackoffMin:
+		opts.CloseWithin < 0 || opts.IdleAfter < 0 || opts.BackoffMin < 0 || opts.BackoffMax < opts.BackoffMin:
 		return nil, errors.New("a duration of the kafka consumer is out of bounds")
 	}
 	cluster, err := opts.Connection.cluster([]string{opts.Topic})
@@ -108,7 +132,7 @@ func NewConsumer(opts ConsumerOptions) (*Consumer, error) {
 		progress: &progress{group: opts.Group, pending: map[int32]bool{}},
 		held:     map[int32]*partition{},
 	}
-	c.tally()
+	c.tally(0)
 	return c, nil
 }
 
@@ -129,11 +153,12 @@ func (c *Consumer) Ready() error {
 }
 
 // Run consumes until ctx ends and then returns nil, or until something happens
-// that it can't ride out, and returns that. Every processor is closed when it
-// returns. It must be called once.
+// that it can't ride out, and returns that. Either way it lets the batches that
+// are being processed finish, closes every processor, commits, and leaves the
+// group, in this order. It must be called once.
 func (c *Consumer) Run(ctx context.Context) error {
 	defer c.cluster.close()
-	defer c.release()
+	defer c.release(context.WithoutCancel(ctx))
 	retry := newBackoff(c.opts.BackoffMin, c.opts.BackoffMax)
 	for {
 		lost, err := c.serve(ctx, retry.Reset)
@@ -174,7 +199,7 @@ func (c *Consumer) serve(ctx context.Context, joined func()) (lost, err error) {
 		Brokers:           c.opts.Connection.Brokers,
 		Dialer:            c.cluster.dialer,
 		Topics:            []string{c.opts.Topic},
-		GroupBalancers:    []kafka.GroupBalancer{stickyBalancer{held: c.partitions}},
+		GroupBalancers:    []kafka.GroupBalancer{stickyBalancer{claim: c.claim.Load, withheld: &c.withheld}},
 		HeartbeatInterval: heartbeat,
 		SessionTimeout:    sessionTimeout,
 		RebalanceTimeout:  rebalanceTimeout,
@@ -212,23 +237,18 @@ func (c *Consumer) leave(group *kafka.ConsumerGroup) {
 	_ = group.Close() // always nil
 }
 
-// partitions is which ones are held now. The client library asks for it too,
-// from a goroutine of its own.
-func (c *Consumer) partitions() []int32 { return *c.ids.Load() }
-
-// tally takes note of what is held.
-func (c *Consumer) tally() {
+// tally takes note of what is held in a generation. The client library asks for
+// it too, from a goroutine of its own.
+func (c *Consumer) tally(generation int32) {
 	ids := slices.Sorted(maps.Keys(c.held))
-	c.ids.Store(&ids)
+	c.claim.Store(&claim{generation: generation, partitions: ids})
 	c.metrics.partitions.Set(float64(len(ids)))
 }
 
-// release closes everything that is held.
-func (c *Consumer) release() {
-	for _, p := range c.held {
-		p.close()
-	}
+// release gives up everything that is still held.
+func (c *Consumer) release(ctx context.Context) {
+	closeAll(ctx, slices.Collect(maps.Values(c.held)))
 	clear(c.held)
-	c.tally()
+	c.tally(0)
 	c.metrics.up.Set(0)
 }

@@ -38,6 +38,9 @@ type fetched struct {
 	Batch
 	next   int64 // offset after the last one seen
 	stable int64 // offset after the last record whose transaction has ended
+	known  mark  // of the last record before next
+	// quiet is how long the log had held nothing more when this came.
+	quiet time.Duration
 
 	raw      []byte // the answer as it came
 	unpacked []byte // the records of its compressed batches

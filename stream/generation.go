@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,69 +13,125 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// commitEvery is how often offsets are committed. Nothing but the view of tools
-// depends on it.
-const commitEvery = time.Second
-
 // generation consumes the partitions that a generation of the group assigns,
-// until the generation or run ends. Before it returns, what was processed is
-// committed: kafka-go lets no other generation begin until then.
+// until the generation or run ends. Before it returns, what may be committed is:
+// kafka-go lets no other generation begin until then.
 func (c *Consumer) generation(run, generation context.Context, gen *kafka.Generation) error {
-	c.take(gen.Assignments[c.opts.Topic])
+	leaving := c.take(run, gen.ID, gen.Assignments[c.opts.Topic])
 	c.metrics.rebalances.Inc()
-	c.logger.Info("Partitions are assigned", "generation", gen.ID, "partitions", c.partitions(), "of", c.count)
+	c.logger.Info("Partitions are assigned", "generation", gen.ID, "partitions", c.claim.Load().partitions, "of", c.count)
 	c.progress.join()
 	c.outage.works(membership)
 
 	fetching, stop := context.WithCancel(run)
 	defer stop()
 	defer context.AfterFunc(generation, stop)()
-	processing, giveUp := context.WithCancel(run)
+	processing, giveUp := context.WithCancel(context.WithoutCancel(run))
 	defer giveUp()
 
 	work, fetching := errgroup.WithContext(fetching)
-	count := c.count
+	count, withheld := c.count, c.withheld.Swap(false)
 	for _, p := range c.held {
-		work.Go(func() error { return p.run(fetching, processing, count) })
+		work.Go(func() error {
+			err := p.run(run, fetching, processing, count)
+			if errors.Is(err, ErrTaken) {
+				return c.missed(fetching, err)
+			}
+			return err
+		})
 	}
 	work.Go(func() error { // also keeps a generation without partitions alive
-		c.watch(fetching)
+		if len(leaving) > 0 {
+			closeAll(processing, leaving)
+		} else {
+			c.watch(fetching, withheld)
+		}
 		stop()
 		return nil
 	})
 
+	ours := slices.AppendSeq(leaving, maps.Values(c.held))
 	finished := make(chan struct{})
 	var aside sync.WaitGroup
-	aside.Go(func() { c.commitAll(gen, finished) })
+	aside.Go(func() { c.commitEvery(gen, ours, finished) })
 	aside.Go(func() {
-		select {
-		case <-finished:
-			return
-		case <-fetching.Done():
-		}
-		t := time.NewTimer(c.opts.Handover)
-		defer t.Stop()
-		select {
-		case <-finished:
-		case <-t.C:
-			c.logger.Warn("A batch takes too long to be handed over, its partition will be read anew")
+		if c.overdue(run, fetching, finished) {
 			giveUp()
 		}
 	})
 	err := work.Wait()
 	close(finished)
 	aside.Wait()
-	for id, p := range c.held {
-		if p.interrupted {
-			p.discard()
-			c.progress.behind(id)
+	if err != nil || run.Err() != nil {
+		closeAll(context.WithoutCancel(run), ours)
+	}
+	_ = c.commit(gen, ours) // what is not committed now, the next generation commits
+	for _, p := range c.held {
+		if p.failed {
+			p.discard(run)
 		}
 	}
 	return err
 }
 
-// take gives up what is no longer ours and makes room for what is.
-func (c *Consumer) take(assignments []kafka.PartitionAssignment) {
+// overdue waits until what is being processed is to be given up. It reports false
+// if it has finished before.
+func (c *Consumer) overdue(run, fetching context.Context, finished <-chan struct{}) bool {
+	select {
+	case <-finished:
+		return false
+	case <-fetching.Done():
+	}
+	handover := time.NewTimer(c.opts.Handover)
+	defer handover.Stop()
+	select {
+	case <-finished:
+		return false
+	case <-handover.C:
+		c.logger.Warn("A batch takes too long to be handed over, its partition will be read anew")
+		return true
+	case <-run.Done():
+	}
+	last := time.NewTimer(c.opts.CloseWithin)
+	defer last.Stop()
+	select {
+	case <-finished:
+		return false
+	case <-last.C:
+		c.logger.Warn("A batch takes too long to wait for it at the end, it will be read anew")
+		return true
+	}
+}
+
+// missed waits for the group to say that it has gone on without this consumer,
+// which it does with the next heartbeat: fetching ends. If it says no such thing,
+// whoever has taken the partition is not of this group.
+func (c *Consumer) missed(fetching context.Context, err error) error {
+	t := time.NewTimer(sessionTimeout)
+	defer t.Stop()
+	select {
+	case <-fetching.Done():
+		c.logger.Warn("Another process has taken a partition over", "error", err)
+		return nil
+	case <-t.C:
+		return fmt.Errorf("%w, though consumer group %q gives it to this one: give each group a store of its own", err, c.opts.Group)
+	}
+}
+
+// take begins a generation of the group: it makes room for what is ours now, and
+// returns what is not any more, to be closed. The group then divides the
+// partitions once more, for somebody else to get them.
+func (c *Consumer) take(run context.Context, generation int32, assignments []kafka.PartitionAssignment) (leaving []*partition) {
+	if last := c.claim.Load().generation; generation != last+1 {
+		// In the generations in between, others may have had what we had.
+		for _, p := range c.held {
+			if p.processor != nil {
+				c.logger.Warn("The group has gone on without this consumer, the partition is opened anew",
+					"partition", p.id, "generation", generation, "last", last)
+				p.discard(run)
+			}
+		}
+	}
 	committed := map[int32]int64{} // of the partitions that are assigned
 	for _, a := range assignments {
 		committed[int32(a.ID)] = max(0, a.Offset) // negative if there is none
@@ -81,64 +139,29 @@ func (c *Consumer) take(assignments []kafka.PartitionAssignment) {
 	}
 	for id, p := range c.held {
 		if _, ours := committed[id]; !ours {
-			p.close()
+			leaving = append(leaving, p)
 			delete(c.held, id)
 			c.outage.works(p.name) // nobody here tries it any more
 		}
 	}
 	for id, offset := range committed {
-		if c.held[id] == nil {
-			c.held[id] = newPartition(c, id)
+		p := c.held[id]
+		if p == nil {
+			p = newPartition(c, id)
+			c.held[id] = p
 		}
-		c.held[id].committed = offset
-	}
-	c.tally()
-}
-
-// commitAll commits what was processed, now and then and at the end. A partition
-// that is read anew is left alone until it has passed what is committed.
-func (c *Consumer) commitAll(gen *kafka.Generation, finished <-chan struct{}) {
-	tick := time.NewTicker(commitEvery)
-	defer tick.Stop()
-	failed := false
-	for last := false; !last; {
-		select {
-		case <-tick.C:
-		case <-finished:
-			last = true
-		}
-		offsets := map[int]int64{}
-		for id, p := range c.held {
-			if next := p.next.Load(); next > p.committed {
-				offsets[int(id)] = next
-			}
-		}
-		if len(offsets) == 0 {
-			continue
-		}
-		if err := gen.CommitOffsets(map[string]map[int]int64{c.opts.Topic: offsets}); err != nil {
-			// What is not committed now, the next generation commits.
-			if !failed && !last && !movedOn(err) {
-				c.logger.Warn("Offsets can't be committed, consuming goes on", "error", err)
-			}
-			failed = true
-			continue
-		}
-		failed = false
-		for id, offset := range offsets {
-			c.held[int32(id)].committed = offset
+		if p.committed.Load() != void {
+			p.committed.Store(offset)
 		}
 	}
+	c.tally(generation)
+	return leaving
 }
 
-// movedOn says whether an error only means that another generation has begun.
-func movedOn(err error) bool {
-	return errors.Is(err, kafka.RebalanceInProgress) || errors.Is(err, kafka.IllegalGeneration) || errors.Is(err, kafka.UnknownMemberId)
-}
-
-// watch looks at the topic until ctx ends or the number of partitions changes:
-// then the group has to divide them anew.
-func (c *Consumer) watch(ctx context.Context) {
+// watch looks at the topic until ctx ends or the group has to divide the
+// partitions anew: because their number changes, or because those that were kept
+// back (withheld) for their holders to close have still not been divided.
+func (c *Consumer) watch(ctx context.Context, withheld bool) {
 	tick := time.NewTicker(c.opts.MeasureEvery)
 	defer tick.Stop()
 	for {
@@ -150,6 +173,9 @@ func (c *Consumer) watch(ctx context.Context) {
 		was := c.count
 		if c.measure(ctx) == nil && c.count != was {
 			c.logger.Info("The topic's partitions have changed", "from", was, "to", c.count)
+			return
+		}
+		if withheld {
 			return
 		}
 	}

@@ -39,6 +39,7 @@ func run(t *testing.T, connection stream.Connection, topic string, p *probe, cha
 	opts := stream.ConsumerOptions{
 		Connection: connection, Topic: topic, Group: topic + "-readers", Open: p.open,
 		MaxWait: 100 * time.Millisecond, BackoffMin: 10 * time.Millisecond, BackoffMax: 100 * time.Millisecond,
+		CloseWithin: time.Second,
 	}
 	for _, f := range change {
 		f(&opts)

@@ -127,7 +127,7 @@ func TestNewPartitionsAreTaken(t *testing.T) {
 	counts := make(chan int, 8)
 	r := run(t, connection, "events", p, func(o *stream.ConsumerOptions) {
 		o.MeasureEvery = 20 * time.Millisecond
-		o.Open = func(ctx context.Context, a stream.Assignment) (stream.Processor, error) {
+		o.Open = func(ctx context.Context, a stream.Assignment) (stream.Processor, stream.Resume, error) {
 			counts <- a.Partitions
 			return p.open(ctx, a)
 		}

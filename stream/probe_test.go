@@ -17,6 +17,14 @@ type probe struct {
 	process func(ctx context.Context, batch stream.Batch) error
 	// refuse, if set, is what opening ends with.
 	refuse error
+	// resume is where processors say they resume. Defaults to FromStart.
+	resume *stream.Resume
+	// committable, if set, turns the offset after the last record that was
+	// processed, -1 before the first, into what may be committed.
+	committable func(next int64) int64
+	// idle and close, if set, are called by the processors' methods.
+	idle  func(ctx context.Context) error
+	close func(ctx context.Context, partition int32)
 
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change
@@ -24,6 +32,7 @@ type probe struct {
 	closed  map[int32]int
 	records map[int32][]stream.Record // what the partition's current processor got
 	busy    map[int32]bool
+	idled   int      // how often a processor was told that its partition is idle
 	faults  []string // broken promises
 }
 
@@ -35,18 +44,22 @@ func newProbe() *probe {
 	}
 }
 
-func (p *probe) open(_ context.Context, a stream.Assignment) (stream.Processor, error) {
+func (p *probe) open(_ context.Context, a stream.Assignment) (stream.Processor, stream.Resume, error) {
 	defer p.change()()
 	partition := a.Partition
 	if p.refuse != nil {
-		return nil, p.refuse
+		return nil, stream.Resume{}, p.refuse
 	}
 	if p.opened[partition] > p.closed[partition] {
 		p.faults = append(p.faults, fmt.Sprintf("partition %d was opened while it was open", partition))
 	}
 	p.opened[partition]++
 	p.records[partition] = nil
-	return &processor{probe: p, partition: partition}, nil
+	resume := stream.Resume{Next: stream.FromStart}
+	if p.resume != nil && !a.Replaced {
+		resume = *p.resume
+	}
+	return &processor{probe: p, partition: partition, next: -1}, resume, nil
 }
 
 // change takes the lock and returns what gives it back and wakes those who wait.
@@ -110,12 +123,16 @@ func (p *probe) check(t *testing.T) {
 type processor struct {
 	probe     *probe
 	partition int32
+	next      int64 // offset after the last record that was processed
 	closed    bool
 }
 
 func (p *processor) Process(ctx context.Context, batch stream.Batch) error {
-	p.enter(batch)
+	p.enter()
 	defer p.leave()
+	if batch.Partition != p.partition || len(batch.Records) == 0 {
+		p.fault("given %d records of partition %d", len(batch.Records), batch.Partition)
+	}
 	if p.probe.process != nil {
 		if err := p.probe.process(ctx, batch); err != nil {
 			return err
@@ -125,17 +142,41 @@ func (p *processor) Process(ctx context.Context, batch stream.Batch) error {
 	for _, r := range batch.Records {
 		r.Key, r.Value = slices.Clone(r.Key), slices.Clone(r.Value)
 		p.probe.records[p.partition] = append(p.probe.records[p.partition], r)
+		p.next = r.Offset + 1
 	}
 	return nil
 }
 
-func (p *processor) enter(batch stream.Batch) {
-	defer p.probe.change()()
-	if p.closed || p.probe.busy[p.partition] || batch.Partition != p.partition || len(batch.Records) == 0 {
-		p.probe.faults = append(p.probe.faults, fmt.Sprintf("partition %d: called with %d records of partition %d; closed %v, busy %v",
-			p.partition, len(batch.Records), batch.Partition, p.closed, p.probe.busy[p.partition]))
+func (p *processor) Idle(ctx context.Context) error {
+	p.enter()
+	defer p.leave()
+	if p.probe.idle != nil {
+		if err := p.probe.idle(ctx); err != nil {
+			return err
+		}
 	}
+	defer p.probe.change()()
+	p.probe.idled++
+	return nil
+}
+
+func (p *processor) Committable() int64 {
+	p.probe.mu.Lock()
+	defer p.probe.mu.Unlock()
+	if p.probe.committable != nil {
+		return p.probe.committable(p.next)
+	}
+	return p.next
+}
+
+func (p *processor) enter() {
+	p.probe.mu.Lock()
+	closed, busy := p.closed, p.probe.busy[p.partition]
 	p.probe.busy[p.partition] = true
+	p.probe.mu.Unlock()
+	if closed || busy {
+		p.fault("called; closed %v, busy %v", closed, busy)
+	}
 }
 
 func (p *processor) leave() {
@@ -143,11 +184,18 @@ func (p *processor) leave() {
 	p.probe.busy[p.partition] = false
 }
 
-func (p *processor) Close() {
+func (p *processor) fault(what string, args ...any) {
 	defer p.probe.change()()
-	if p.closed || p.probe.busy[p.partition] {
-		p.probe.faults = append(p.probe.faults, fmt.Sprintf("partition %d was closed twice or at work", p.partition))
+	p.probe.faults = append(p.probe.faults, fmt.Sprintf("partition %d was ", p.partition)+fmt.Sprintf(what, args...))
+}
+
+func (p *processor) Close(ctx context.Context) {
+	p.enter()
+	defer p.leave()
+	if p.probe.close != nil {
+		p.probe.close(ctx, p.partition)
 	}
+	defer p.probe.change()()
 	p.closed = true
 	p.probe.closed[p.partition]++
 }

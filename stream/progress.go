@@ -43,7 +43,7 @@ func (p *progress) err() error {
 	case !p.joined:
 		return fmt.Errorf("consumer group %q has not assigned partitions yet", p.group)
 	case len(p.pending) > 0:
-		return fmt.Errorf("partitions %v are still being read from their start", slices.Sorted(maps.Keys(p.pending)))
+		return fmt.Errorf("partitions %v have not caught up yet", slices.Sorted(maps.Keys(p.pending)))
 	}
 	return nil
 }

@@ -4,62 +4,77 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/segmentio/kafka-go"
+	"time"
 )
 
-// readTries is how often one offset is tried that can't be made sense of. A
-// broker may hand over damaged data once; what it has on disk stays damaged.
-const readTries = 5
+const (
+	// sureTries is how often what should not be is looked at, with pauses in
+	// between, before it is believed: records that can't be made sense of, a log
+	// that is another one. A broker may hand over damaged data once, or not know
+	// yet that it no longer leads; what it has on disk stays as it is.
+	sureTries = 5
+	// keptMemory is how many times MaxBytes a fetch may keep for the next one.
+	keptMemory = 8
+	// answerGrace is how much later than asked an answer may come. After a longer
+	// silence nothing is known of what went on in the log, nor if it is the same.
+	answerGrace = 2 * time.Second
+)
 
-// keptMemory is how many times MaxBytes a fetch may keep for the next one.
-const keptMemory = 8
+// reader reads a partition's log ahead of its processor.
+type reader struct {
+	*partition
+	next     int64     // offset to be fetched next; FromStart before the first fetch
+	known    mark      // of the last record before next
+	answered time.Time // when the last fetch ended, zero if it failed
+	quiet    time.Time // since when every answer has been that there is nothing more; zero if the last was not
+}
 
-// read fetches the partition's records, from where it stands, until ctx ends.
-func (p *partition) read(ctx context.Context, ahead chan<- *fetched, spare <-chan *fetched) error {
-	c := p.consumer
+// read fetches the partition's records until ctx ends.
+func (r *reader) read(ctx context.Context, ahead chan<- *fetched, spare <-chan *fetched) error {
+	c := r.consumer
 	retry := newBackoff(c.opts.BackoffMin, c.opts.BackoffMax)
-	next, tries := p.next.Load(), 0
+	tries := 0
 	for ctx.Err() == nil {
-		f, err := p.fetch(ctx, next, spare)
+		f, err := r.fetch(ctx, spare)
+		damage, damaged := errors.AsType[*unreadableError](err)
+		if damaged || errors.Is(err, errReplaced) {
+			tries++
+		}
 		switch {
 		case ctx.Err() != nil:
 			continue
-		case errors.Is(err, kafka.OffsetOutOfRange) && next != fromStart:
-			return p.outOfRange(ctx, next)
-		case errors.Is(err, errLogShrank):
+		case errors.Is(err, errMissing):
+			return err
+		case damaged && tries >= sureTries:
+			return r.unreadable(damage)
+		case errors.Is(err, errReplaced) && tries >= sureTries:
 			return err
 		case err != nil:
-			if damage, ok := errors.AsType[*unreadableError](err); ok {
-				if tries++; tries == readTries {
-					return p.unreadable(damage)
-				}
-			}
-			// A leader that has moved, a broker that is gone: the next try asks
-			// for the layout first.
-			c.outage.fails(p.name, err)
+			// A leader that has moved, a broker that is gone, an offset that is out
+			// of range: the next try asks for the layout, and finds its place, first.
+			c.outage.fails(r.name, err)
 			c.cluster.refresh()
 			pause(ctx, retry)
 			continue
 		}
-		c.outage.works(p.name)
+		c.outage.works(r.name)
 		retry.Reset()
 		tries = 0
 		select {
 		case ahead <- f:
-			next = f.next
 		case <-ctx.Done():
 		}
 	}
 	return nil
 }
 
-// fetch fetches from an offset on.
-func (p *partition) fetch(ctx context.Context, next int64, spare <-chan *fetched) (*fetched, error) {
-	c := p.consumer
-	if next == fromStart {
-		var err error
-		if next, err = p.start(ctx); err != nil {
+// fetch fetches what comes next and moves on behind it.
+func (r *reader) fetch(ctx context.Context, spare <-chan *fetched) (*fetched, error) {
+	c := r.consumer
+	asked, inTime := time.Now(), c.opts.MaxWait+answerGrace
+	if asked.Sub(r.answered) > inTime {
+		r.answered, r.quiet = time.Time{}, time.Time{}
+		if err := r.locate(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -72,61 +87,33 @@ func (p *partition) fetch(ctx context.Context, next int64, spare <-chan *fetched
 		}
 	default:
 	}
-	f.next = next
-	if err := c.cluster.fetch(ctx, c.opts.Topic, p.id, c.opts.MaxWait, c.opts.MaxBytes, f); err != nil {
+	f.next = r.next
+	if err := c.cluster.fetch(ctx, c.opts.Topic, r.id, c.opts.MaxWait, c.opts.MaxBytes, f); err != nil {
+		r.answered = time.Time{}
 		return nil, err
 	}
+	r.answered, r.next = time.Now(), f.next
+	switch {
+	case len(f.Records) > 0 || f.next < f.HighWatermark:
+		r.quiet = time.Time{}
+	case r.quiet.IsZero() || r.answered.Sub(asked) > inTime:
+		r.quiet = r.answered
+	}
+	f.quiet = 0
+	if !r.quiet.IsZero() {
+		f.quiet = r.answered.Sub(r.quiet)
+	}
+	if n := len(f.Records); n > 0 {
+		r.known = markOf(&f.Records[n-1])
+	}
+	f.known = r.known
 	return f, nil
-}
-
-// start is the offset of the partition's oldest record. It refuses a log that
-// ends before what the group has committed: it is not the one that was read, and
-// its records would be taken for processed ones.
-func (p *partition) start(ctx context.Context) (int64, error) {
-	first, last, err := p.consumer.bounds(ctx, p.id)
-	if err != nil {
-		return 0, err
-	}
-	if last < p.committed {
-		return 0, p.shrank(last, fmt.Sprintf("the group has committed %d", p.committed))
-	}
-	if was := p.oldest.Swap(first); was == fromStart && 0 < p.committed && p.committed < first {
-		p.consumer.logger.Warn("Retention has deleted records that were not read",
-			"partition", p.id, "from", p.committed, "records", first-p.committed)
-	}
-	p.observe(last)
-	return first, nil
-}
-
-// outOfRange says what has become of an offset that the broker does not have.
-func (p *partition) outOfRange(ctx context.Context, next int64) error {
-	first, last, err := p.consumer.bounds(ctx, p.id)
-	if err != nil {
-		return fmt.Errorf("partition %d has no offset %d, the next to be read, and can't be asked what it has: %w", p.id, next, err)
-	}
-	if next < first {
-		return fmt.Errorf("partition %d begins at offset %d, but %d is the next to be read: retention has deleted %d records "+
-			"that were not read; keep records for longer than the consumer may be down or behind, and start it again to read what is left",
-			p.id, first, next, first-next)
-	}
-	return p.shrank(last, fmt.Sprintf("%d is the next to be read", next))
-}
-
-// errLogShrank says that a partition ends before an offset that it once had.
-var errLogShrank = errors.New("the topic was made anew or has lost records")
-
-// shrank says how to go on with a partition that ends too early. The group's
-// offsets belong to a log that is no more.
-func (p *partition) shrank(last int64, reached string) error {
-	return fmt.Errorf("partition %d ends at offset %d, but %s: %w; to read it from its start, stop all consumers of group %q, "+
-		"delete the group's offsets (kafka-consumer-groups --delete-offsets --group %s --topic %s) and start again",
-		p.id, last, reached, errLogShrank, p.consumer.opts.Group, p.consumer.opts.Group, p.consumer.opts.Topic)
 }
 
 // unreadable says how to go on with a partition that stays damaged. To skip
 // records is for the operator to decide.
-func (p *partition) unreadable(damage *unreadableError) error {
+func (r *reader) unreadable(damage *unreadableError) error {
 	return fmt.Errorf("partition %d of topic %q can't be read from offset %d on, after %d tries: %w; "+
 		"let an intact replica lead the partition, or give up all its records before offset %d with kafka-delete-records, and start again",
-		p.id, p.consumer.opts.Topic, damage.offset, readTries, damage, damage.next)
+		r.id, r.consumer.opts.Topic, damage.offset, sureTries, damage, damage.next)
 }

@@ -17,7 +17,7 @@ import (
 func assignments(into chan<- stream.Assignment) func(*stream.ConsumerOptions) {
 	return func(o *stream.ConsumerOptions) {
 		open := o.Open
-		o.Open = func(ctx context.Context, a stream.Assignment) (stream.Processor, error) {
+		o.Open = func(ctx context.Context, a stream.Assignment) (stream.Processor, stream.Resume, error) {
 			into <- a
 			return open(ctx, a)
 		}
@@ -116,7 +116,7 @@ func TestLogThatEndsBeforeWhatIsCommitted(t *testing.T) {
 	commit(t, connection, "events", 5)
 	p := newProbe()
 	err := run(t, connection, "events", p).end()
-	for _, want := range []string{"partition 0 ends at offset 2", "has committed 5", "made anew", "--delete-offsets --group events-readers --topic events"} {
+	for _, want := range []string{`partition 0 of topic "events" ends at offset 2`, "has committed 5", "made anew", "--replaced-topic=start-over"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Run ended with %v, want an error that says %q", err, want)
 		}
@@ -144,7 +144,7 @@ func TestRecordsThatRetentionTookUnreadAreLogged(t *testing.T) {
 		var log journal
 		r := run(t, connection, "events", newProbe(), func(o *stream.ConsumerOptions) { o.Logger = log.logger() })
 		r.wait(t, "what is left arrives", func() bool { return slices.Equal(r.values(), []string{"e", "f"}) })
-		if n := log.count("Retention has deleted records that were not read"); n != test.lines {
+		if n := log.count("Retention has deleted records that may not have been processed"); n != test.lines {
 			t.Errorf("with offset %d committed and 4 the oldest, the loss was logged %d times, want %d", test.committed, n, test.lines)
 		}
 		_ = r.stop()
