@@ -64,26 +64,28 @@ type Engine struct {
 	serial    uint64   // of the alert that was held last
 	names     []string // ids of rules, by the numbers that evidence names them by
 
-	rules      []*ruleState
-	owners     []*ruleState // by owner; the first is none
-	sharing    *expression.Sharing
-	plans      map[string]*plan // by type of event
-	general    *plan            // for all further types
-	alertReads expression.Reads // what of the profile an alert may ask for
-	deadlines  deadlines
-	frozen     *Snapshot // that shares the state, nil if there is none
-	queue      []firing
-	stats      Stats
+	rules     []*ruleState
+	owners    []*ruleState // by owner; the first is none
+	sharing   *expression.Sharing
+	plans     map[string]*plan          // by type of event
+	general   *plan                     // for all further types
+	ask       func(*expression.Profile) // for the profile of the event at hand
+	deadlines deadlines
+	frozen    *Snapshot // that shares the state, nil if there is none
+	queue     []firing
+	stats     Stats
 
 	// Memory that is used again from event to event.
 	scope     scope
 	places    []place
 	profile   profile
+	loaded    uint32 // 1 + the record whose profile it is
 	tuple     tuple
 	entry     entry
 	list      entries
 	spare     entries
 	refs      []memory.Ref
+	dueNow    []uint32
 	words     []uint64
 	text      []byte
 	different hashSet
@@ -121,6 +123,7 @@ func New(opts Options) (*Engine, error) {
 		opts.MaxGroups = 1_000_000
 	}
 	e := &Engine{opts: opts, key: newHashKey()}
+	e.ask = func(p *expression.Profile) { *p = e.view(&e.scope) }
 	e.SetRules(opts.Rules)
 	return e, nil
 }
@@ -252,7 +255,7 @@ func (e *Engine) process(in *Input, a *ahead, out *Output) {
 
 	s := &e.scope
 	*s = scope{
-		Scope:    expression.Scope{Event: in.Event},
+		Scope:    expression.Scope{Event: in.Event, Ask: e.ask},
 		position: holdfast.Position{Partition: e.opts.Partition, Offset: in.Offset, Time: in.Event.Time},
 		first:    in.Event.Time,
 		places:   e.places,
@@ -260,10 +263,6 @@ func (e *Engine) process(in *Input, a *ahead, out *Output) {
 	clear(e.places)
 	e.places[accounts].key, e.places[accounts].keyed = a.account, in.Event.Account != ""
 	if p := e.planFor(in.Event.Type); len(p.rules) > 0 {
-		if reads := p.reads | e.alertReads; reads&^expression.ReadsTrust != 0 ||
-			reads != 0 && in.Event.Device.Trusted == holdfast.TrustUnstated {
-			e.view(s)
-		}
 		e.apply(p, s, out)
 	}
 	e.learn(s)

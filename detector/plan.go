@@ -13,7 +13,6 @@ import (
 // known. Most events meet few of the rules, and few questions of those.
 type plan struct {
 	rules []rulePlan
-	reads expression.Reads // what of the profile the rules may ask for
 }
 
 // rulePlan is a rule as the events of a type meet it.
@@ -81,14 +80,8 @@ func (e *Engine) makePlans() {
 	}
 	e.sharing = expression.Share(programs)
 	e.plans = make(map[string]*plan)
+	e.planFor(holdfast.TypeAlert)
 	e.general = e.plan(func(program *expression.Program) condition { return condition{whole: program} }, false)
-	// An alert sees the profile as its event did, who may not ask for it.
-	e.alertReads = e.planFor(holdfast.TypeAlert).reads
-	for _, r := range e.rules {
-		if r.rule.Without != nil {
-			e.alertReads = e.general.reads // whoever will see it
-		}
-	}
 }
 
 // plan makes a plan, of conditions made of the rules' programs.
@@ -96,7 +89,6 @@ func (e *Engine) plan(left func(*expression.Program) condition, alerts bool) *pl
 	p := new(plan)
 	for _, r := range e.rules {
 		part := rulePlan{ruleState: r}
-		var reads expression.Reads
 		concerned := false
 		compile := func(program *expression.Program, decides bool) condition {
 			if program == nil {
@@ -109,7 +101,6 @@ func (e *Engine) plan(left func(*expression.Program) condition, alerts bool) *pl
 					c.alerts[id] = heard && rules.Sees(r.rule, program, id)
 				}
 			}
-			reads |= c.reads()
 			concerned = concerned || decides && c.possible()
 			return c
 		}
@@ -136,31 +127,9 @@ func (e *Engine) plan(left func(*expression.Program) condition, alerts bool) *pl
 		}
 		if concerned {
 			p.rules = append(p.rules, part)
-			p.reads |= reads | r.fieldsRead()
 		}
 	}
 	return p
-}
-
-// fieldsRead is what of the profile the rule's fields may ask for.
-func (r *ruleState) fieldsRead() expression.Reads {
-	var reads expression.Reads
-	lists := [][]expression.Field{r.rule.GroupBy}
-	if r.rule.Cancel != nil {
-		lists = append(lists, r.rule.Cancel.Same)
-	}
-	if r.rule.Without != nil {
-		lists = append(lists, r.rule.Without.Same)
-	}
-	for i := range r.rule.Distinct {
-		reads |= r.rule.Distinct[i].Field.Reads()
-	}
-	for _, fields := range lists {
-		for i := range fields {
-			reads |= fields[i].Reads()
-		}
-	}
-	return reads
 }
 
 // holds reports whether the condition is met. An alert is shown only to a
@@ -174,14 +143,6 @@ func (c *condition) holds(s *scope) bool {
 
 // possible reports whether the condition can hold at all.
 func (c *condition) possible() bool { return c.whole != nil || !c.Never() }
-
-// reads is what of the profile the condition may ask for.
-func (c *condition) reads() expression.Reads {
-	if c.whole != nil {
-		return ^expression.Reads(0)
-	}
-	return c.Reads()
-}
 
 // excepted reports whether an exception excludes the event.
 func (r *rulePlan) excepted(s *scope) bool {

@@ -91,7 +91,10 @@ func (e *Engine) profileAt(record uint32) *profile {
 	if c.Kind() != cellProfile {
 		return nil
 	}
-	e.profile.read(c)
+	if e.loaded != record+1 {
+		e.profile.read(c)
+		e.loaded = record + 1
+	}
 	return &e.profile
 }
 
@@ -115,6 +118,7 @@ func (e *Engine) learning(s *scope, t holdfast.Instant) *profile {
 			return nil
 		}
 		e.profile.reset(t)
+		e.loaded = at.record + 1
 		p = &e.profile
 	}
 	p.last = max(p.last, t)
@@ -164,28 +168,29 @@ func (e *Engine) tidyProfile(t *grouping, record uint32) {
 		return
 	}
 	e.endSessions(p, func(session) bool { return true })
+	e.loaded = 0
 	e.unhang(t, record, t.Chain(record))
 }
 
 // view is the profile as the rules see it: before the event.
-func (e *Engine) view(s *scope) {
+func (e *Engine) view(s *scope) expression.Profile {
 	event := s.Event
 	p := e.profileOf(s)
 	if p == nil {
-		s.Profile = expression.Profile{SIMAge: never, PhoneAge: never}
-		return
+		return expression.Profile{SIMAge: never, PhoneAge: never}
 	}
-	s.Profile = expression.Profile{
+	v := expression.Profile{
 		SIMAge: p.sim.age(event.Time), PhoneAge: p.phoneChange.age(event.Time), TravelKMH: p.where.speed(event),
 		NetworkKnown: p.networks.find(networkOf(event)) != nil,
 	}
 	if d := p.device(e.key.narrow(event.Device.ID)); d != nil && !d.forgottenAt(event.Time) {
-		s.Profile.DeviceKnown = d.knownAt(event.Time, e.opts.TrustAfter)
-		s.Profile.DeviceAge = max(0, event.Time.Sub(d.first))
+		v.DeviceKnown = d.knownAt(event.Time, e.opts.TrustAfter)
+		v.DeviceAge = max(0, event.Time.Sub(d.first))
 	}
 	if c := p.countries.find(e.key.narrow(event.Client.Country)); c != nil {
-		s.Profile.CountryKnown, s.Profile.CountryAge = true, max(0, event.Time.Sub(c.first))
+		v.CountryKnown, v.CountryAge = true, max(0, event.Time.Sub(c.first))
 	}
+	return v
 }
 
 // networkOf stands for the event's network; 0 is none.

@@ -191,6 +191,7 @@ func (e *Engine) sameOf(fields []expression.Field, s *scope) uint64 {
 // It fires at once, or is held back for as long as the rule says.
 func (r *ruleState) complete(e *Engine, s *scope, g *group, set *settings, evidence entries) {
 	e.clear(g)
+	s.Resolve() // the alert will be shown with what was known before its event
 	if r.rule.Without != nil {
 		e.hold(s, g, evidence, set.suppress)
 		return

@@ -36,7 +36,16 @@ func (e *Engine) sweep() {
 	}
 	now := uint16(floor(int64(e.watermark), int64(dueUnit)))
 	for _, t := range e.groupings {
-		t.Sweep(sweepRecords, now, func(record uint32) { e.tidy(t, record) })
+		e.dueNow = e.dueNow[:0]
+		t.Sweep(sweepRecords, now, func(record uint32) { e.dueNow = append(e.dueNow, record) })
+		for _, record := range e.dueNow {
+			if chain := t.Chain(record); chain != 0 {
+				e.touched += e.arena.Touch(chain) // the waits overlap
+			}
+		}
+		for _, record := range e.dueNow {
+			e.tidy(t, record)
+		}
 	}
 }
 

@@ -6,7 +6,6 @@ package expression
 type Condition struct {
 	eval   func(*Scope) bool // nil if the type decides
 	always bool
-	reads  Reads
 }
 
 // For returns the condition for the events of a type: what depends on nothing
@@ -28,7 +27,7 @@ func newCondition(n *node, b builder) Condition {
 	if n.constant() {
 		return Condition{always: n.holds()}
 	}
-	return Condition{eval: b.build(n).boolean, reads: n.reads}
+	return Condition{eval: b.build(n).boolean}
 }
 
 // Match reports whether the condition holds.
@@ -44,7 +43,3 @@ func (c *Condition) Never() bool { return c.eval == nil && !c.always }
 
 // Always reports whether the condition holds for every event of its type.
 func (c *Condition) Always() bool { return c.always }
-
-// Reads returns what the condition may read of the account's profile. The rest
-// of the profile need not be there.
-func (c *Condition) Reads() Reads { return c.reads }

@@ -38,16 +38,12 @@ type Field struct {
 	boolean  func(*Scope) bool
 	duration func(*Scope) time.Duration
 
-	reads  Reads // of the profile
-	effort int   // beyond that of reading a member, as a node's
+	effort int // beyond that of reading a member, as a node's
 
 	// Of the fields that rules compare most, what saves a call; else nil.
 	equals  func(string) func(*Scope) bool // of a text: whether it is a constant
 	negated func(*Scope) bool              // of a boolean: whether it is false
 }
-
-// Reads returns what the field may read of the account's profile.
-func (f *Field) Reads() Reads { return f.reads }
 
 // Value returns the field as the text by which events are grouped and compared;
 // "" for what is empty: "", 0, false and absent.
@@ -117,7 +113,7 @@ var fields = []Field{
 	{Name: "attempt", Type: Text, text: func(s *Scope) string { return s.Event.Attempt }},
 	{Name: "session.id", Type: Text, text: func(s *Scope) string { return s.Event.Session }},
 	{Name: "device.id", Type: Text, text: func(s *Scope) string { return s.Event.Device.ID }},
-	{Name: "device.trusted", Type: Bool, reads: ReadsTrust, boolean: (*Scope).Trusted, negated: func(s *Scope) bool { return !s.Trusted() }},
+	{Name: "device.trusted", Type: Bool, boolean: (*Scope).Trusted, negated: func(s *Scope) bool { return !s.Trusted() }},
 	{Name: "device.platform", Type: Text, text: func(s *Scope) string { return s.Event.Device.Platform }},
 	{Name: "device.name", Type: Text, text: func(s *Scope) string { return s.Event.Device.Name }},
 	{Name: "client.ip", Type: Text, text: func(s *Scope) string { return s.Event.Client.IP }},
@@ -131,14 +127,14 @@ var fields = []Field{
 	{Name: "rule", Type: Text, text: func(s *Scope) string { return s.Event.Rule }},
 	{Name: "level", Type: Text, text: func(s *Scope) string { return s.Event.Level.String() }},
 
-	{Name: "device.known", Type: Bool, reads: ReadsDevice, boolean: func(s *Scope) bool { return s.Profile.DeviceKnown }},
-	{Name: "device.age", Type: Duration, reads: ReadsDevice, duration: func(s *Scope) time.Duration { return s.Profile.DeviceAge }},
-	{Name: "country.known", Type: Bool, reads: ReadsCountry, boolean: func(s *Scope) bool { return s.Profile.CountryKnown }},
-	{Name: "country.age", Type: Duration, reads: ReadsCountry, duration: func(s *Scope) time.Duration { return s.Profile.CountryAge }},
-	{Name: "network.known", Type: Bool, reads: ReadsNetwork, boolean: func(s *Scope) bool { return s.Profile.NetworkKnown }},
-	{Name: "sim.age", Type: Duration, reads: ReadsSIM, duration: func(s *Scope) time.Duration { return s.Profile.SIMAge }},
-	{Name: "phone.age", Type: Duration, reads: ReadsPhone, duration: func(s *Scope) time.Duration { return s.Profile.PhoneAge }},
-	{Name: "travel.kmh", Type: Float, reads: ReadsTravel, float: func(s *Scope) float64 { return s.Profile.TravelKMH }},
+	{Name: "device.known", Type: Bool, boolean: func(s *Scope) bool { return s.profile().DeviceKnown }},
+	{Name: "device.age", Type: Duration, duration: func(s *Scope) time.Duration { return s.profile().DeviceAge }},
+	{Name: "country.known", Type: Bool, boolean: func(s *Scope) bool { return s.profile().CountryKnown }},
+	{Name: "country.age", Type: Duration, duration: func(s *Scope) time.Duration { return s.profile().CountryAge }},
+	{Name: "network.known", Type: Bool, boolean: func(s *Scope) bool { return s.profile().NetworkKnown }},
+	{Name: "sim.age", Type: Duration, duration: func(s *Scope) time.Duration { return s.profile().SIMAge }},
+	{Name: "phone.age", Type: Duration, duration: func(s *Scope) time.Duration { return s.profile().PhoneAge }},
+	{Name: "travel.kmh", Type: Float, float: func(s *Scope) float64 { return s.profile().TravelKMH }},
 }
 
 // channelIs is what conditions compare most, once their type is decided.

@@ -27,9 +27,8 @@ type node struct {
 	typ     Type
 	args    []*node
 
-	effort int   // of the operator alone; 1 is about the time of a call, 2 ns
-	cost   int   // of the whole
-	reads  Reads // of the whole
+	effort int // of the operator alone; 1 is about the time of a call, 2 ns
+	cost   int // of the whole
 	// assemble makes the closure of the node from those of its arguments.
 	assemble func(args []operand) operand
 }
@@ -52,7 +51,6 @@ func (n *node) over(args []*node) *node {
 	over.args, over.cost = args, n.effort
 	for _, a := range args {
 		over.cost += a.cost
-		over.reads |= a.reads
 	}
 	return &over
 }
@@ -71,7 +69,7 @@ func (n *node) build() operand { return builder{}.build(n) }
 
 func fieldNode(f Field) *node {
 	return &node{
-		op: opField, literal: f.Name, typ: f.Type, cost: 1 + f.effort, reads: f.reads,
+		op: opField, literal: f.Name, typ: f.Type, cost: 1 + f.effort,
 		assemble: func([]operand) operand {
 			return operand{
 				text: f.text, integer: f.integer, float: f.float, boolean: f.boolean, duration: f.duration,

@@ -10,11 +10,27 @@ import (
 // account before the event. It remembers what shared conditions found of them,
 // so neither may be changed before [Scope.Forget].
 type Scope struct {
-	Event   *holdfast.Event
+	Event *holdfast.Event
+	// Profile is what was known. It may be left to Ask.
 	Profile Profile
+	// Ask, if it is set, fills in the profile when a condition first reads it: few
+	// do.
+	Ask func(*Profile)
 
 	memo memo
 }
+
+// profile is what was known, asked for if need be.
+func (s *Scope) profile() *Profile {
+	if ask := s.Ask; ask != nil {
+		s.Ask = nil
+		ask(&s.Profile)
+	}
+	return &s.Profile
+}
+
+// Resolve fills in the profile, if that has been left to Ask.
+func (s *Scope) Resolve() { s.profile() }
 
 // Forget makes the scope ready for another event or profile. A scope that is
 // made anew has nothing to forget; a copy of one has.
@@ -38,7 +54,7 @@ type Profile struct {
 // known.
 func (s *Scope) Trusted() bool {
 	if s.Event.Device.Trusted == holdfast.TrustUnstated {
-		return s.Profile.DeviceKnown
+		return s.profile().DeviceKnown
 	}
 	return s.Event.Device.Trusted == holdfast.Trusted
 }

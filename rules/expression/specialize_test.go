@@ -98,40 +98,10 @@ func TestConditionsKeepTheirOwnCopyOfTheType(t *testing.T) {
 	}
 }
 
-func TestConditionsSayWhatTheyReadOfTheProfile(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		source string
-		want   expression.Reads // for a code.requested
-	}{
-		{`type == "code.requested" && channel == "sms"`, 0},
-		{`!device.trusted`, expression.ReadsTrust},
-		{`device.known || device.age > duration("1h")`, expression.ReadsDevice},
-		{`country.known && country.age > duration("1h")`, expression.ReadsCountry},
-		{`network.known || device.trusted`, expression.ReadsNetwork | expression.ReadsTrust},
-		{`sim.age < duration("1h") && phone.age * 2 < duration("1h")`, expression.ReadsSIM | expression.ReadsPhone},
-		{`travel.kmh + client.asn > 900`, expression.ReadsTravel},
-		{`type == "login.failed" && device.known || channel == "sms"`, 0},
-		{`type == "login.failed" && device.known || !country.known`, expression.ReadsCountry},
-		{`type == "login.failed" && device.known`, 0},
-	} {
-		program := compile(t, tt.source)
-		c, shared := program.For("code.requested"), expression.Share([]*expression.Program{program}).For(program, "code.requested")
-		if c.Reads() != tt.want || shared.Reads() != tt.want {
-			t.Errorf("%s reads %b, shared %b, want %b", tt.source, c.Reads(), shared.Reads(), tt.want)
-		}
-	}
-	for name, want := range map[string]expression.Reads{"account": 0, "device.trusted": expression.ReadsTrust, "device.age": expression.ReadsDevice} {
-		if f, _ := expression.FieldNamed(name); f.Reads() != want {
-			t.Errorf("the field %s reads %b, want %b", name, f.Reads(), want)
-		}
-	}
-}
-
 func TestAConditionOfNothingNeverHolds(t *testing.T) {
 	t.Parallel()
 	var none expression.Condition
-	if none.Match(&scopes[1]) || !none.Never() || none.Always() || none.Reads() != 0 {
+	if none.Match(&scopes[1]) || !none.Never() || none.Always() {
 		t.Error("the zero condition is not the one that never holds")
 	}
 }
