@@ -261,7 +261,7 @@ func (e *Engine) process(in *Input, a *ahead, out *Output) {
 		places:   e.places,
 	}
 	clear(e.places)
-	e.places[accounts].key, e.places[accounts].keyed = a.account, in.Event.Account != ""
+	e.places[accounts] = place{key: a.account, keyed: in.Event.Account != "", foreseen: a.known, record: a.record}
 	if p := e.planFor(in.Event.Type); len(p.rules) > 0 {
 		e.apply(p, s, out)
 	}

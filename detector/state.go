@@ -56,6 +56,7 @@ func nameOf(fields []expression.Field) string {
 type place struct {
 	key      memory.Key
 	keyed    bool // the key is known, and so the event belongs to a group
+	foreseen bool // the record was there when the engine looked ahead
 	resolved bool
 	belongs  bool // no field of the grouping is empty
 	exists   bool // there is a record
@@ -75,7 +76,11 @@ func (e *Engine) place(grouping int, s *scope) *place {
 			p.key = e.key.wide(e.tuple)
 		}
 	}
-	if p.belongs {
+	switch {
+	case !p.belongs:
+	case p.foreseen && t.Holds(p.record, p.key):
+		p.exists = true
+	default:
 		p.record, p.exists = t.Find(p.key)
 	}
 	return p

@@ -75,6 +75,13 @@ func (t *Table) Find(k Key) (uint32, bool) {
 	}
 }
 
+// Holds reports whether a record is that of a key: Find would find it. The number
+// may be any that Find once returned.
+func (t *Table) Holds(n uint32, k Key) bool {
+	r := t.record(n)
+	return r[0] == k.Lo && r[1]&checkMask == check(k) && r[1] != freeRecord
+}
+
 // Touch reads where Find begins to look, so that the reads for several keys
 // overlap. What it returns means nothing.
 func (t *Table) Touch(k Key) uint64 {
