@@ -25,13 +25,8 @@ const tenRules = `
 - {id: score, title: T, level: low, group_by: account, score: {threshold: 50, half_life: 30m, points: [{match: type == "login.failed", add: 10}, {match: type == "code.rejected", add: 15}]}}
 `
 
-// BenchmarkProcess runs everyday events of 10,000 accounts, already decoded,
-// through ten rules.
-func BenchmarkProcess(b *testing.B) {
-	engine, err := detector.New(detector.Options{Rules: compile(b, tenRules)})
-	if err != nil {
-		b.Fatal(err)
-	}
+// everyday makes logins of 10,000 accounts, four events each.
+func everyday() []holdfast.Event {
 	events := make([]holdfast.Event, 1<<16)
 	for i := range events {
 		who := i / 4 * 7919 % 10_000
@@ -45,16 +40,82 @@ func BenchmarkProcess(b *testing.B) {
 			events[i].Device.Trusted = holdfast.Untrusted
 		}
 	}
+	return events
+}
+
+// BenchmarkProcess runs everyday events of 10,000 accounts, already decoded,
+// through ten rules.
+func BenchmarkProcess(b *testing.B) { benchmark(b, tenRules, everyday()) }
+
+// BenchmarkOperators runs events through one rule each, all of which it takes in:
+// those of 10,000 groups, where not said otherwise.
+func BenchmarkOperators(b *testing.B) {
+	const common = "title: T, level: low, group_by: account"
+	for _, bm := range []struct{ name, rule string }{
+		{"none", `{id: r, ` + common + `, match: type == "x.other"}`},
+		{"count", `{id: r, ` + common + `, match: type startsWith "c", count: 1000, timespan: 2h}`},
+		{"cancel", `{id: r, ` + common + `, match: type == "code.requested", count: 1000, timespan: 2h, cancel: {match: type == "code.accepted", same: attempt}}`},
+		{"distinct", `{id: r, ` + common + `, match: type startsWith "c", distinct: {attempt: 1000}, timespan: 2h}`},
+		{"sequence", `{id: r, ` + common + `, timespan: 2h, sequence: [{match: type == "code.requested"}, {match: type == "code.delivered"}, {match: type == "x.never"}]}`},
+		{"without", `{id: r, ` + common + `, match: type == "code.requested", without: {match: type == "code.accepted", for: 10m}}`},
+		{"score", `{id: r, ` + common + `, score: {threshold: 1000, half_life: 10m, points: [{match: type startsWith "c", add: 1}]}}`},
+		{"surge", `{id: r, ` + common + `, match: type startsWith "c", surge: {bucket: 5m, min: 1000, sigmas: 6, warmup: 12, half_life: 1d}}`},
+		{"one group of all", `{id: r, title: T, level: low, group_by: all, match: type startsWith "c", count: 10000, timespan: 1s}`},
+	} {
+		b.Run(bm.name, func(b *testing.B) { benchmark(b, "- "+bm.rule, everyday()) })
+	}
+}
+
+func benchmark(b *testing.B, yaml string, events []holdfast.Event) {
+	engine, err := detector.New(detector.Options{Rules: compile(b, yaml)})
+	if err != nil {
+		b.Fatal(err)
+	}
 	var out detector.Output
+	const batch = 64
+	inputs := make([]detector.Input, batch)
 	b.ReportAllocs()
-	begun := cpuTime()
-	for i := 0; b.Loop(); i++ {
-		e := &events[i%len(events)]
-		e.Time = start.Add(time.Duration(i) * 10 * time.Millisecond)
-		out.Reset()
-		engine.Process(detector.Input{Event: e, Offset: int64(i)}, &out)
+	begun, i := cpuTime(), 0
+	for b.Loop() {
+		if i%batch == 0 {
+			for j := range inputs {
+				e := &events[(i+j)%len(events)]
+				e.Time = start.Add(time.Duration(i+j) * 10 * time.Millisecond)
+				inputs[j] = detector.Input{Event: e, Offset: int64(i + j)}
+			}
+			out.Reset()
+			engine.ProcessAll(inputs, &out)
+		}
+		i++
 	}
 	b.ReportMetric(float64(cpuTime()-begun)/float64(b.N), "cpu-ns/op")
+}
+
+// TestSteadyStateAllocatesNothing runs events that don't fire through ten rules.
+func TestSteadyStateAllocatesNothing(t *testing.T) {
+	engine, err := detector.New(detector.Options{Rules: compile(t, tenRules)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := everyday()
+	var out detector.Output
+	next := 0
+	process := func() {
+		e := &events[next%len(events)]
+		e.Time = start.Add(time.Duration(next) * 10 * time.Millisecond)
+		engine.Process(detector.Input{Event: e, Offset: int64(next)}, &out)
+		next++
+	}
+	for len(out.Alerts) == 0 && next < 20*len(events) { // until memory is as large as it gets
+		process()
+	}
+	const runs = 100_000
+	if allocations := testing.AllocsPerRun(runs, process); allocations > 0 {
+		t.Errorf("%v allocations an event", allocations)
+	}
+	if fired := len(out.Alerts); fired > runs/1000 {
+		t.Errorf("%d alerts: not what this is about", fired)
+	}
 }
 
 // cpuTime is what the process has used so far: on a shared machine, it says more

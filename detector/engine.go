@@ -39,6 +39,27 @@ type Options struct {
 	MaxGroups int
 }
 
+// WithDefaults returns the options with each setting that is not given at its
+// default.
+func (opts Options) WithDefaults() Options {
+	if opts.Lateness == 0 {
+		opts.Lateness = 5 * time.Second
+	}
+	if opts.MaxLateness == 0 {
+		opts.MaxLateness = 15 * time.Minute
+	}
+	if opts.TrustAfter == 0 {
+		opts.TrustAfter = 24 * time.Hour
+	}
+	if opts.MaxEntries == 0 {
+		opts.MaxEntries = rules.MaxCount
+	}
+	if opts.MaxGroups == 0 {
+		opts.MaxGroups = 1_000_000
+	}
+	return opts
+}
+
 // Input is an event and where it came from.
 type Input struct {
 	Event  *holdfast.Event // read during Process only
@@ -107,25 +128,19 @@ func New(opts Options) (*Engine, error) {
 	if opts.Rules == nil {
 		return nil, errors.New("the engine needs a set of rules")
 	}
-	if opts.Lateness == 0 {
-		opts.Lateness = 5 * time.Second
-	}
-	if opts.MaxLateness == 0 {
-		opts.MaxLateness = 15 * time.Minute
-	}
-	if opts.TrustAfter == 0 {
-		opts.TrustAfter = 24 * time.Hour
-	}
-	if opts.MaxEntries == 0 {
-		opts.MaxEntries = rules.MaxCount
-	}
-	if opts.MaxGroups == 0 {
-		opts.MaxGroups = 1_000_000
-	}
-	e := &Engine{opts: opts, key: newHashKey()}
+	e := &Engine{opts: opts.WithDefaults(), key: newHashKey()}
 	e.ask = func(p *expression.Profile) { *p = e.view(&e.scope) }
 	e.SetRules(opts.Rules)
 	return e, nil
+}
+
+// Configure puts other settings and rules in force from the next event on, as
+// SetRules does with rules alone. The partition stays. What is remembered beyond
+// a bound that is lower now goes as new events come.
+func (e *Engine) Configure(opts Options) {
+	opts.Partition = e.opts.Partition
+	e.opts = opts.WithDefaults()
+	e.SetRules(opts.Rules)
 }
 
 // SetRules puts a new set of rules in force from the next event on. A rule that

@@ -51,6 +51,10 @@ type Mark struct {
 	// a log that was made anew can be told. -1 and 0 where there is none.
 	Last        int64  `json:"last"`
 	Fingerprint uint64 `json:"fingerprint"`
+	// Journal is the ordinal of the last entry of the partition's journal that the
+	// state knows of, 0 if it knows of none: entries that stand between the same
+	// two records as the cut are told apart by it.
+	Journal int64 `json:"journal"`
 	// RuleSet names the rules in force.
 	RuleSet string `json:"rule_set"`
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/holdfastd/holdfast"
 	"github.com/holdfastd/holdfast/detector"
-	"github.com/holdfastd/holdfast/rules"
 )
 
 // everything is a rule set in which each kind of state occurs.
@@ -40,9 +39,9 @@ func trafficOf(random *rand.Rand, i int) holdfast.Event {
 }
 
 // busy is an engine in the midst of things, and a snapshot of it.
-func busy(t testing.TB, set *rules.Set) (*detector.Engine, []byte) {
+func busy(t testing.TB, opts detector.Options) (*detector.Engine, []byte) {
 	t.Helper()
-	engine, err := detector.New(detector.Options{Rules: set})
+	engine, err := detector.New(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +51,7 @@ func busy(t testing.TB, set *rules.Set) (*detector.Engine, []byte) {
 		event := trafficOf(random, i)
 		engine.Process(detector.Input{Event: &event, Offset: int64(i)}, &out)
 	}
-	snapshot := engine.Snapshot(detector.Mark{Next: 3000, Last: 2999, Fingerprint: 5, RuleSet: set.Hash})
+	snapshot := engine.Snapshot(detector.Mark{Next: 3000, Last: 2999, Fingerprint: 5, RuleSet: opts.Rules.Hash})
 	defer snapshot.Release()
 	var file bytes.Buffer
 	if err := snapshot.Write(&file); err != nil {
@@ -61,17 +60,17 @@ func busy(t testing.TB, set *rules.Set) (*detector.Engine, []byte) {
 	return engine, file.Bytes()
 }
 
-func restore(file []byte, set *rules.Set) (*detector.Engine, error) {
+func restore(file []byte, opts detector.Options) (*detector.Engine, error) {
 	reader, err := detector.OpenSnapshot(bytes.NewReader(file))
 	if err != nil {
 		return nil, err
 	}
-	return reader.Restore(detector.Options{Rules: set})
+	return reader.Restore(opts)
 }
 
 func TestSnapshotSaysWhatItStandsFor(t *testing.T) {
 	set := compile(t, everything)
-	_, file := busy(t, set)
+	_, file := busy(t, detector.Options{Rules: set})
 	reader, err := detector.OpenSnapshot(bytes.NewReader(file))
 	if err != nil {
 		t.Fatal(err)
@@ -83,43 +82,51 @@ func TestSnapshotSaysWhatItStandsFor(t *testing.T) {
 
 // TestSnapshotIsTheWholeState lets the engine and the one that its snapshot gives
 // go on with the same events: all of both must agree, and so must their next
-// snapshots.
+// snapshots. With few groups, that includes which of them have to go.
 func TestSnapshotIsTheWholeState(t *testing.T) {
-	set := compile(t, everything)
-	first, file := busy(t, set)
-	second, err := restore(file, set)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ofFirst, ofSecond detector.Output
-	random := rand.New(rand.NewPCG(8, 8))
-	for i := 3000; i < 6000; i++ {
-		event := trafficOf(random, i)
-		in := detector.Input{Event: &event, Offset: int64(i)}
-		first.Process(in, &ofFirst)
-		second.Process(in, &ofSecond)
-	}
-	first.Finish(&ofFirst)
-	second.Finish(&ofSecond)
-	if len(ofFirst.Alerts) < 500 || len(ofFirst.Occurrences) < 50 {
-		t.Errorf("only %d alerts and %d with occurrences", len(ofFirst.Alerts), len(ofFirst.Occurrences))
-	}
-	if got, want := fmt.Sprintf("%+v", ofSecond), fmt.Sprintf("%+v", ofFirst); got != want {
-		t.Error("the restored engine goes on differently")
-	}
-	var one, other bytes.Buffer
-	for e, file := range map[*detector.Engine]*bytes.Buffer{first: &one, second: &other} {
-		if err := e.Snapshot(detector.Mark{}).Write(file); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if !bytes.Equal(one.Bytes(), other.Bytes()) {
-		t.Error("the states differ in the end")
+	for _, maxGroups := range []int{0, 7} {
+		t.Run(fmt.Sprint("max groups ", maxGroups), func(t *testing.T) {
+			set := compile(t, everything)
+			opts := detector.Options{Rules: set, MaxGroups: maxGroups}
+			first, file := busy(t, opts)
+			second, err := restore(file, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var ofFirst, ofSecond detector.Output
+			random := rand.New(rand.NewPCG(8, 8))
+			for i := 3000; i < 6000; i++ {
+				event := trafficOf(random, i)
+				in := detector.Input{Event: &event, Offset: int64(i)}
+				first.Process(in, &ofFirst)
+				second.Process(in, &ofSecond)
+			}
+			first.Finish(&ofFirst)
+			second.Finish(&ofSecond)
+			if len(ofFirst.Alerts) < 60 || len(ofFirst.Occurrences) < 30 {
+				t.Errorf("only %d alerts and %d with occurrences", len(ofFirst.Alerts), len(ofFirst.Occurrences))
+			}
+			if evicted := first.Stats().Evicted; (evicted > 0) != (maxGroups > 0) {
+				t.Errorf("%d groups had to go", evicted)
+			}
+			if got, want := fmt.Sprintf("%+v", ofSecond), fmt.Sprintf("%+v", ofFirst); got != want {
+				t.Error("the restored engine goes on differently")
+			}
+			var one, other bytes.Buffer
+			for e, file := range map[*detector.Engine]*bytes.Buffer{first: &one, second: &other} {
+				if err := e.Snapshot(detector.Mark{}).Write(file); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !bytes.Equal(one.Bytes(), other.Bytes()) {
+				t.Error("the states differ in the end")
+			}
+		})
 	}
 }
 
 func TestOneSnapshotAtATime(t *testing.T) {
-	engine, _ := busy(t, compile(t, everything))
+	engine, _ := busy(t, detector.Options{Rules: compile(t, everything)})
 	first := engine.Snapshot(detector.Mark{})
 	if first == nil {
 		t.Fatal("the one before was released, and there is none")
@@ -134,9 +141,9 @@ func TestOneSnapshotAtATime(t *testing.T) {
 }
 
 func TestSnapshotOfOtherRulesIsRefused(t *testing.T) {
-	_, file := busy(t, compile(t, everything))
+	_, file := busy(t, detector.Options{Rules: compile(t, everything)})
 	for _, yaml := range []string{everything + "- {id: more, title: T, level: low, group_by: account, match: type == \"x.z\"}\n", three} {
-		if _, err := restore(file, compile(t, yaml)); !errors.Is(err, detector.ErrSnapshotRules) {
+		if _, err := restore(file, detector.Options{Rules: compile(t, yaml)}); !errors.Is(err, detector.ErrSnapshotRules) {
 			t.Errorf("error is %v", err)
 		}
 	}
@@ -144,16 +151,16 @@ func TestSnapshotOfOtherRulesIsRefused(t *testing.T) {
 
 func TestSnapshotOfTheFutureIsRefused(t *testing.T) {
 	set := compile(t, everything)
-	_, file := busy(t, set)
+	_, file := busy(t, detector.Options{Rules: set})
 	file[8] = 99
-	if _, err := restore(file, set); !errors.Is(err, detector.ErrSnapshotVersion) {
+	if _, err := restore(file, detector.Options{Rules: set}); !errors.Is(err, detector.ErrSnapshotVersion) {
 		t.Errorf("error is %v", err)
 	}
 }
 
 func TestDamagedSnapshotIsRefused(t *testing.T) {
 	set := compile(t, everything)
-	_, file := busy(t, set)
+	_, file := busy(t, detector.Options{Rules: set})
 	random := rand.New(rand.NewPCG(9, 9))
 	for range 200 {
 		damaged := bytes.Clone(file)
@@ -162,11 +169,11 @@ func TestDamagedSnapshotIsRefused(t *testing.T) {
 			continue // the version
 		}
 		damaged[at] ^= 1 << random.IntN(8)
-		if _, err := restore(damaged, set); !errors.Is(err, detector.ErrSnapshotDamaged) {
+		if _, err := restore(damaged, detector.Options{Rules: set}); !errors.Is(err, detector.ErrSnapshotDamaged) {
 			t.Fatalf("bit flipped in byte %d: error is %v", at, err)
 		}
 		cut := random.IntN(len(file))
-		if _, err := restore(file[:cut], set); !errors.Is(err, detector.ErrSnapshotDamaged) {
+		if _, err := restore(file[:cut], detector.Options{Rules: set}); !errors.Is(err, detector.ErrSnapshotDamaged) {
 			t.Fatalf("cut off after %d bytes: error is %v", cut, err)
 		}
 	}
@@ -176,7 +183,7 @@ func TestDamagedSnapshotIsRefused(t *testing.T) {
 // be restored must be able to go on.
 func FuzzRestore(f *testing.F) {
 	set := compile(f, everything)
-	_, file := busy(f, set)
+	_, file := busy(f, detector.Options{Rules: set})
 	headerLen := int(binary.LittleEndian.Uint32(file[12:]))
 	pages := (len(file) - 20 - headerLen - 8) / detectorPage
 	random := rand.New(rand.NewPCG(10, 10))
@@ -200,7 +207,7 @@ func FuzzRestore(f *testing.F) {
 			sum := crc32.Update(crc32.Checksum(number, castagnoli), castagnoli, page[:detectorPage-4])
 			binary.LittleEndian.PutUint32(page[detectorPage-4:], sum)
 		}
-		engine, err := restore(changed, set)
+		engine, err := restore(changed, detector.Options{Rules: set})
 		if err != nil {
 			if !errors.Is(err, detector.ErrSnapshotDamaged) {
 				t.Fatalf("error is %v", err)

@@ -340,7 +340,13 @@ func (e *Engine) push(g *group, en entry) {
 			return
 		}
 	}
-	if c := e.add(g, cellEntries, len(en)); c != nil {
+	// There will be another one: chunks that were soon too small would lie about.
+	room := len(en)
+	if g.entries == 0 {
+		room *= 2
+	}
+	if c := e.add(g, cellEntries, room); c != nil {
+		c.SetUsed(len(en))
 		copy(c.Payload(), en)
 	}
 }

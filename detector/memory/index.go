@@ -15,8 +15,10 @@ type index struct {
 type segment struct {
 	depth uint // how many first bits all its keys share
 	count int
-	slots [segmentSlots]uint32
+	slots *[segmentSlots]uint32 // apart, since 16 KiB is a size that the allocator has
 }
+
+func newSegment(depth uint) *segment { return &segment{depth: depth, slots: new([segmentSlots]uint32)} }
 
 const (
 	segmentSlots = 4096
@@ -40,7 +42,7 @@ func (x *index) segment(key uint64) *segment {
 
 func (x *index) insert(t *Table, key uint64, record uint32) {
 	if x.segments == nil {
-		x.segments = []*segment{{}}
+		x.segments = []*segment{newSegment(0)}
 	}
 	s := x.segment(key)
 	for s.count >= segmentFull {
@@ -71,8 +73,8 @@ func (x *index) split(t *Table, s *segment, key uint64) {
 		x.depth++
 	}
 	depth := s.depth + 1
-	halves := [2]*segment{{depth: depth}, {depth: depth}}
-	for _, slot := range &s.slots {
+	halves := [2]*segment{newSegment(depth), newSegment(depth)}
+	for _, slot := range s.slots {
 		if slot != 0 {
 			n := slot&maxRecords - 1
 			k := t.record(n)[0]
