@@ -97,5 +97,28 @@ func (e *Engine) lookFor(events []Input) {
 			}
 		}
 	}
+	for i := range events {
+		if a := &e.ahead[i]; a.known && a.chain != 0 && events[i].Event.Type == holdfast.TypeSessionEnded {
+			if ids := e.idsOf(a.chain, events[i].Event.Session); ids != 0 {
+				sum += e.arena.Touch(ids)
+			}
+		}
+	}
 	e.touched = sum
+}
+
+// idsOf finds the ids of a session of a profile, 0 if there are none: those of one
+// that ends have often not been looked at for long.
+func (e *Engine) idsOf(profile memory.Ref, id string) memory.Ref {
+	c := e.arena.Read(profile)
+	if c.Kind() != cellProfile || c[profileSessions] == 0 || id == "" {
+		return 0
+	}
+	hash := e.key.narrow(id)
+	for all := e.arena.Read(memory.Ref(c[profileSessions])).Payload(); len(all) > 0; all = all[sessionWords:] {
+		if all[sessionHash] == hash {
+			return session(all[:sessionWords]).ids()
+		}
+	}
+	return 0
 }

@@ -127,7 +127,7 @@ func (a *Arena) Read(r Ref) Chunk {
 // overlap. What it returns means nothing.
 func (a *Arena) Touch(r Ref) uint64 {
 	page, at := a.table[r>>pageBits].words, r&pageMask
-	return page[at] + page[min(at+8, pageMask)] + page[min(at+16, pageMask)]
+	return page[at] + page[min(at+8, pageMask)] + page[min(at+16, pageMask)] + page[min(at+24, pageMask)]
 }
 
 // Own returns a chunk that may be changed until the next freeze.
