@@ -329,7 +329,7 @@ func (e *Engine) drain(out *Output) {
 		event.Type, event.Rule, event.Level, event.Time = holdfast.TypeAlert, a.alert.Rule, a.alert.Level, a.alert.Time
 		s := a.scope
 		s.Event, s.alert, s.hash, s.name, s.first, s.behind = &event, a.alert.ID, a.hash, a.rule.name, a.alert.First, &a.traces
-		s.places, s.traced = e.places, false
+		s.places = e.places
 		s.Forget()
 		clear(e.places)
 
@@ -350,8 +350,8 @@ type scope struct {
 	position holdfast.Position // of the input event, also behind an alert event
 	first    holdfast.Instant  // where the event's own evidence begins
 	places   []place           // by grouping
-	traced   bool              // trace is known
-	trace    uint64            // the event's device and session
+	device   uint64            // hash of the device's id, once it was asked for
+	session  uint64            // hash of the session's id, likewise
 
 	// Of an alert event: the alert's id, its parts, and what its evidence came
 	// from.

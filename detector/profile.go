@@ -183,7 +183,7 @@ func (e *Engine) view(s *scope) expression.Profile {
 		SIMAge: p.sim.age(event.Time), PhoneAge: p.phoneChange.age(event.Time), TravelKMH: p.where.speed(event),
 		NetworkKnown: p.networks.find(networkOf(event)) != nil,
 	}
-	if d := p.device(e.key.narrow(event.Device.ID)); d != nil && !d.forgottenAt(event.Time) {
+	if d := p.device(e.deviceOf(s)); d != nil && !d.forgottenAt(event.Time) {
 		v.DeviceKnown = d.knownAt(event.Time, e.opts.TrustAfter)
 		v.DeviceAge = max(0, event.Time.Sub(d.first))
 	}
@@ -205,15 +205,15 @@ func (e *Engine) learn(s *scope) {
 		if p == nil {
 			return
 		}
-		p.accept(event, e.opts.TrustAfter, &e.key)
-		e.startSession(p, event)
+		p.accept(event, e.deviceOf(s), e.opts.TrustAfter)
+		e.startSession(p, s)
 		p.countries.accept(e.key.narrow(event.Client.Country), event.Time)
 		p.networks.accept(networkOf(event), event.Time)
 		p.where.saw(event)
 		if p.phone == 0 {
 			p.phone = e.key.narrow(event.Phone)
 		}
-		p.trust(event, &e.key)
+		e.trust(p, s)
 		e.keepProfile(s, p)
 		return
 	case holdfast.TypeSIMChanged:
@@ -224,20 +224,20 @@ func (e *Engine) learn(s *scope) {
 	case holdfast.TypeAccountChanged:
 		e.learnNumber(s)
 	case holdfast.TypeSessionEnded:
-		if p := e.profileOf(s); p != nil && e.endSession(p, event.Session) {
+		if p := e.profileOf(s); p != nil && e.endSession(p, s) {
 			e.keepProfile(s, p)
 		}
 	case holdfast.TypeOwnerConfirmed:
 		if p := e.learning(s, event.Time); p != nil {
-			p.accept(event, e.opts.TrustAfter, &e.key)
-			if d := p.device(e.key.narrow(event.Device.ID)); d != nil {
+			p.accept(event, e.deviceOf(s), e.opts.TrustAfter)
+			if d := p.device(e.deviceOf(s)); d != nil {
 				d.confirmed, d.doubted = true, false
 			}
 			e.keepProfile(s, p)
 		}
 	case holdfast.TypeOwnerDenied:
 		if p := e.profileOf(s); p != nil {
-			hash := e.key.narrow(event.Device.ID)
+			hash := e.deviceOf(s)
 			p.devices = slices.DeleteFunc(p.devices, func(d device) bool { return d.hash == hash })
 			e.keepProfile(s, p)
 		}
@@ -245,7 +245,7 @@ func (e *Engine) learn(s *scope) {
 	if event.Device.Trusted != holdfast.Trusted {
 		return
 	}
-	if p := e.profileOf(s); p != nil && p.trust(event, &e.key) {
+	if p := e.profileOf(s); p != nil && e.trust(p, s) {
 		e.keepProfile(s, p)
 	}
 }
@@ -270,26 +270,25 @@ func (e *Engine) learnNumber(s *scope) {
 
 // trust notes that an event calls its device trusted. It reports whether that is
 // new.
-func (p *profile) trust(e *holdfast.Event, key *hashKey) bool {
-	if e.Device.Trusted != holdfast.Trusted || len(p.devices) == 0 {
+func (e *Engine) trust(p *profile, s *scope) bool {
+	if s.Event.Device.Trusted != holdfast.Trusted || len(p.devices) == 0 {
 		return false
 	}
-	d := p.device(key.narrow(e.Device.ID))
-	if d == nil || d.wasTrusted && e.Time >= d.trusted {
+	d := p.device(e.deviceOf(s))
+	if d == nil || d.wasTrusted && s.Event.Time >= d.trusted {
 		return false
 	}
-	d.trusted, d.wasTrusted = e.Time, true
+	d.trusted, d.wasTrusted = s.Event.Time, true
 	return true
 }
 
 // accept remembers the device of an accepted login.
-func (p *profile) accept(e *holdfast.Event, trustAfter time.Duration, key *hashKey) {
+func (p *profile) accept(e *holdfast.Event, hash uint64, trustAfter time.Duration) {
 	id := e.Device.ID
 	if id == "" || len(id) > longestIDLen {
 		return
 	}
 	p.devices = slices.DeleteFunc(p.devices, func(d device) bool { return d.forgottenAt(e.Time) })
-	hash := key.narrow(id)
 	if d := p.device(hash); d != nil {
 		d.first, d.last = min(d.first, e.Time), max(d.last, e.Time)
 		return

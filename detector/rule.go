@@ -151,7 +151,7 @@ func (r *ruleState) entryOf(e *Engine, s *scope) entry {
 		en = append(en, e.key.narrow(r.rule.Distinct[i].Field.Value(&s.Scope)))
 	}
 	traced := len(en)
-	if pair := e.trace(s); pair != 0 {
+	if pair := packTrace(e.deviceOf(s), e.sessionOf(s)); pair != 0 {
 		en = append(en, pair)
 	}
 	if s.behind != nil {
@@ -168,13 +168,20 @@ func (r *ruleState) entryOf(e *Engine, s *scope) entry {
 	return en
 }
 
-// trace is the event's own device and session.
-func (e *Engine) trace(s *scope) uint64 {
-	if !s.traced {
-		s.traced = true
-		s.trace = packTrace(e.key.narrow(s.Event.Device.ID), e.key.narrow(s.Event.Session))
+// deviceOf is the hash of the id of the event's device; 0 if there is none.
+func (e *Engine) deviceOf(s *scope) uint64 {
+	if s.device == 0 {
+		s.device = e.key.narrow(s.Event.Device.ID)
 	}
-	return s.trace
+	return s.device
+}
+
+// sessionOf is the hash of the id of the event's session; 0 if there is none.
+func (e *Engine) sessionOf(s *scope) uint64 {
+	if s.session == 0 {
+		s.session = e.key.narrow(s.Event.Session)
+	}
+	return s.session
 }
 
 // sameOf hashes the values of the fields; 0 if one is empty, since an empty

@@ -59,7 +59,8 @@ func (e *Engine) getIDs(ref memory.Ref) (id, device string) {
 }
 
 // startSession remembers an active session, and what a later event of it adds.
-func (e *Engine) startSession(p *profile, event *holdfast.Event) {
+func (e *Engine) startSession(p *profile, s *scope) {
+	event := s.Event
 	id, device := event.Session, event.Device.ID
 	if id == "" || len(id) > longestIDLen {
 		return
@@ -69,7 +70,7 @@ func (e *Engine) startSession(p *profile, event *holdfast.Event) {
 	}
 	oldest := event.Time.Add(-profileSpan)
 	e.endSessions(p, func(s session) bool { return s.started() < oldest })
-	hash := e.key.narrow(id)
+	hash := e.sessionOf(s)
 	at, known := 0, false
 	for all := e.sessionsOf(p); len(all) > 0; all = all[sessionWords:] {
 		if known = all[sessionHash] == hash; known {
@@ -86,17 +87,17 @@ func (e *Engine) startSession(p *profile, event *holdfast.Event) {
 		}
 		ids := e.putIDs(id, device)
 		e.addSession(p, &[sessionWords]uint64{
-			hash, e.key.narrow(event.Device.ID), uint64(event.Time), uint64(ids)<<sessionIDs | flag(device != "", sessionPlaced),
+			hash, e.deviceOf(s), uint64(event.Time), uint64(ids)<<sessionIDs | flag(device != "", sessionPlaced),
 		})
 	}
-	s := session(e.arena.Own(p.sessions).Payload()[at:])
-	if known && device != "" && s[sessionFlags]&sessionPlaced == 0 {
-		e.arena.FreeChain(s.ids())
-		s[sessionDevice] = e.key.narrow(device)
-		s[sessionFlags] = s[sessionFlags]&sessionTrusted | sessionPlaced | uint64(e.putIDs(id, device))<<sessionIDs
+	current := session(e.arena.Own(p.sessions).Payload()[at:])
+	if known && device != "" && current[sessionFlags]&sessionPlaced == 0 {
+		e.arena.FreeChain(current.ids())
+		current[sessionDevice] = e.deviceOf(s)
+		current[sessionFlags] = current[sessionFlags]&sessionTrusted | sessionPlaced | uint64(e.putIDs(id, device))<<sessionIDs
 	}
-	if event.Device.Trusted == holdfast.Trusted && event.Time <= s.started().Add(sessionStart) {
-		s[sessionFlags] |= sessionTrusted
+	if event.Device.Trusted == holdfast.Trusted && event.Time <= current.started().Add(sessionStart) {
+		current[sessionFlags] |= sessionTrusted
 	}
 }
 
@@ -142,13 +143,10 @@ func (e *Engine) endSessions(p *profile, ended func(session) bool) bool {
 	return true
 }
 
-// endSession forgets a session by its id.
-func (e *Engine) endSession(p *profile, id string) bool {
-	if id == "" {
-		return false
-	}
-	hash := e.key.narrow(id)
-	return e.endSessions(p, func(s session) bool { return s[sessionHash] == hash })
+// endSession forgets the session that the event names.
+func (e *Engine) endSession(p *profile, s *scope) bool {
+	hash := e.sessionOf(s)
+	return hash != 0 && e.endSessions(p, func(s session) bool { return s[sessionHash] == hash })
 }
 
 // giveUpSession makes room by forgetting the newest session that is not trusted.
