@@ -8,6 +8,8 @@ import (
 	"io"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/holdfastd/holdfast"
 	"github.com/holdfastd/holdfast/detector"
 	"github.com/holdfastd/holdfast/intake"
@@ -60,12 +62,8 @@ func (b *Backtest) Run(ctx context.Context, files ...string) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	run := backtestRun{
-		Backtest: b, engine: engine,
-		decoder: intake.NewDecoder(intake.Options{MaxBytes: maxLine}),
-		summary: Summary{Occurrences: make(map[string]int64)},
-	}
-	if err := eachBatch(ctx, files, b.Stdin, maxLine, run.batch); err != nil {
+	run := backtestRun{Backtest: b, engine: engine, summary: Summary{Occurrences: make(map[string]int64)}}
+	if err := run.read(ctx, files); err != nil {
 		return run.summary, err
 	}
 	run.out.Reset()
@@ -81,52 +79,107 @@ func (b *Backtest) Run(ctx context.Context, files ...string) (Summary, error) {
 type backtestRun struct {
 	*Backtest
 	engine  *detector.Engine
-	decoder *intake.Decoder
 	ids     IDs
 	out     detector.Output
 	summary Summary
-	events  [batchLines]holdfast.Event
-	inputs  []detector.Input
 }
 
-// batch decodes some lines, and takes the events through the engine.
-func (b *backtestRun) batch(lines []line) error {
-	b.inputs = b.inputs[:0]
-	for i := range lines {
-		event := &b.events[i]
-		ok, err := b.decode(&lines[i], event)
-		if err != nil {
-			return err
+// decoded is a block whose events have been read, and the events that are none.
+type decoded struct {
+	block  block
+	events []holdfast.Event
+	valid  []bool // by line
+	inputs []detector.Input
+	bad    []error // in the order of the lines
+}
+
+// read takes the files through the engine. One goroutine reads and decodes ahead
+// of the one that evaluates, so that both of two cores have something to do; what
+// comes out is what comes out of one.
+func (b *backtestRun) read(ctx context.Context, files []string) error {
+	const ahead = 4 // blocks
+	free, ready := make(chan *decoded, ahead), make(chan *decoded, ahead)
+	for range ahead {
+		free <- new(decoded)
+	}
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() error {
+		defer close(ready)
+		decoder := intake.NewDecoder(intake.Options{MaxBytes: maxLine})
+		current := <-free
+		return eachBlock(ctx, files, b.Stdin, maxLine, func(filled *block) (*block, error) {
+			current.block = *filled
+			if err := current.decode(decoder); err != nil {
+				return nil, err
+			}
+			ready <- current
+			select {
+			case current = <-free:
+				return &current.block, nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		})
+	})
+	work.Go(func() error {
+		for d := range ready {
+			if err := b.evaluate(d); err != nil {
+				return err
+			}
+			free <- d
 		}
-		if !ok {
-			b.ids.add("")
+		return nil
+	})
+	return work.Wait()
+}
+
+// decode reads the events of a block. There is none in an empty line, and none in
+// a bad one.
+func (d *decoded) decode(decoder *intake.Decoder) error {
+	lines := d.block.lines
+	if more := len(lines) - len(d.events); more > 0 {
+		d.events = append(d.events, make([]holdfast.Event, more)...)
+	}
+	d.valid, d.inputs, d.bad = d.valid[:0], d.inputs[:0], d.bad[:0]
+	for i := range lines {
+		l := &lines[i]
+		if !l.long && len(bytes.TrimSpace(l.bytes)) == 0 {
+			d.valid = append(d.valid, false)
 			continue
 		}
-		b.ids.add(event.ID)
-		b.inputs = append(b.inputs, detector.Input{Event: event, Offset: lines[i].offset})
+		err := decoder.Scan(l.bytes, time.Time{}, &d.events[i])
+		d.valid = append(d.valid, err == nil)
+		var bad *intake.Error
+		switch {
+		case err == nil:
+			d.inputs = append(d.inputs, detector.Input{Event: &d.events[i], Offset: l.offset})
+		case errors.As(err, &bad):
+			d.bad = append(d.bad, fmt.Errorf("%s:%d: %w", l.file, l.number, bad))
+		default:
+			return err
+		}
 	}
-	b.out.Reset()
-	b.engine.ProcessAll(b.inputs, &b.out)
-	return b.report()
+	return nil
 }
 
-// decode reads the event of a line. There is none in an empty line, and none in a
-// bad one, which is reported.
-func (b *backtestRun) decode(l *line, event *holdfast.Event) (bool, error) {
-	if !l.long && len(bytes.TrimSpace(l.bytes)) == 0 {
-		return false, nil
+// evaluate takes the events of a block through the engine, and reports.
+func (b *backtestRun) evaluate(d *decoded) error {
+	for i, valid := range d.valid {
+		if valid {
+			b.ids.add(d.events[i].ID)
+		} else {
+			b.ids.add("")
+		}
 	}
-	err := b.decoder.Scan(l.bytes, time.Time{}, event)
-	if err == nil {
-		return true, nil
+	b.summary.BadLines += int64(len(d.bad))
+	for _, err := range d.bad {
+		if _, err := fmt.Fprintln(b.Diagnostics, err); err != nil {
+			return err
+		}
 	}
-	b.summary.BadLines++
-	var bad *intake.Error
-	if !errors.As(err, &bad) {
-		return false, err
-	}
-	_, err = fmt.Fprintf(b.Diagnostics, "%s:%d: %s\n", l.file, l.number, bad)
-	return false, err
+	b.out.Reset()
+	b.engine.ProcessAll(d.inputs, &b.out)
+	return b.report()
 }
 
 // report passes on what came out of the engine.

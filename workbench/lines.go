@@ -28,106 +28,120 @@ type line struct {
 	long   bool // the line exceeds the bound; bytes holds its beginning
 }
 
-// batchLines is how many lines are handed on together.
-const batchLines = 64
+// blockBytes is how much of the input is read at once.
+const blockBytes = 1 << 16
 
-// eachBatch calls f with the lines of the files in turn, some at a time. A name
-// that ends in .gz or .zst is decompressed; [Stdin] is stdin. No more than most+1
-// bytes of a line are handed on.
-func eachBatch(ctx context.Context, files []string, stdin io.Reader, most int, f func([]line) error) error {
+// block is a part of the input: some lines of one file, with the memory that they
+// lie in.
+type block struct {
+	buf   []byte
+	lines []line
+	rest  int // where in buf a line begins whose end has not been read
+}
+
+// eachBlock fills blocks with the lines of the files in turn, and hands them on
+// to f. The block that it fills next is what f returns. A name that ends in .gz or
+// .zst is decompressed; [Stdin] is stdin. No more than most+1 bytes of a line are
+// handed on.
+func eachBlock(ctx context.Context, files []string, stdin io.Reader, most int, f func(*block) (*block, error)) error {
 	var offset int64
+	b := new(block)
 	for _, name := range files {
-		if err := eachBatchOf(ctx, name, stdin, most, &offset, f); err != nil {
+		var err error
+		if b, err = eachBlockOf(ctx, name, stdin, most, &offset, b, f); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func eachBatchOf(ctx context.Context, name string, stdin io.Reader, most int, offset *int64, f func([]line) error) (err error) {
+func eachBlockOf(ctx context.Context, name string, stdin io.Reader, most int, offset *int64, b *block, f func(*block) (*block, error)) (_ *block, err error) {
 	in, closeInput, err := open(name, stdin)
 	if err != nil {
-		return fmt.Errorf("reading events: %w", err)
+		return nil, fmt.Errorf("reading events: %w", err)
 	}
 	defer func() { err = errors.Join(err, closeInput()) }()
 
-	lines := newLineReader(in, most)
-	batch := make([]line, 0, batchLines)
+	lines := lineReader{r: in, most: most}
 	number := 1
 	for ctx.Err() == nil {
-		batch, err = lines.next(batch[:0])
-		if errors.Is(err, io.EOF) {
-			return nil
+		err := lines.fill(b)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("reading events: %s, line %d: %w", name, number+len(b.lines), err)
 		}
-		if err != nil {
-			return fmt.Errorf("reading events: %s, line %d: %w", name, number, err)
-		}
-		for i := range batch {
-			batch[i].file, batch[i].number, batch[i].offset = name, number, *offset
+		for i := range b.lines {
+			b.lines[i].file, b.lines[i].number, b.lines[i].offset = name, number, *offset
 			number++
 			*offset++
 		}
-		if err := f(batch); err != nil {
-			return err
+		next, failed := f(b)
+		if failed != nil {
+			return nil, failed
 		}
+		if err != nil {
+			return next, nil
+		}
+		b = next
 	}
-	return ctx.Err()
+	return nil, ctx.Err()
 }
 
-// lineReader cuts what it reads into lines, without copying them.
+// lineReader cuts what it reads into lines.
 type lineReader struct {
-	r        io.Reader
-	most     int
-	buf      []byte
-	from, to int   // what of buf was read and not handed on yet
-	skip     bool  // up to the next line break: it is the rest of a long line
-	err      error // of the last read
+	r    io.Reader
+	most int
+	rest []byte // of the block before: the beginning of a line
+	skip bool   // up to the next line break: it is the rest of a long line
+	err  error  // of the last read
 }
 
-func newLineReader(r io.Reader, most int) *lineReader {
-	return &lineReader{r: r, most: most, buf: make([]byte, max(1<<18, 2*most))}
-}
-
-// next appends lines to a batch, at least one and at most as many as it has room
-// for. They are valid until the next call. The error is io.EOF after the last.
-func (l *lineReader) next(batch []line) ([]line, error) {
+// fill fills a block with lines. The error is io.EOF beside the last of them.
+func (l *lineReader) fill(b *block) error {
+	if size := max(blockBytes, 2*l.most); len(b.buf) < size {
+		b.buf = make([]byte, size)
+	}
+	b.lines = b.lines[:0]
+	from, to := 0, copy(b.buf, l.rest)
+	searched := to
 	for {
-		for len(batch) < cap(batch) {
-			i := bytes.IndexByte(l.buf[l.from:l.to], '\n')
+		for {
+			i := bytes.IndexByte(b.buf[searched:to], '\n')
 			if i < 0 {
 				break
 			}
 			if !l.skip {
-				batch = append(batch, l.line(l.buf[l.from:l.from+i]))
+				b.lines = append(b.lines, l.line(b.buf[from:searched+i]))
 			}
 			l.skip = false
-			l.from += i + 1
+			from = searched + i + 1
+			searched = from
 		}
-		if len(batch) > 0 {
-			return batch, nil
-		}
-		if l.err != nil {
-			rest := l.buf[l.from:l.to]
-			l.from = l.to
-			if errors.Is(l.err, io.EOF) && len(rest) > 0 && !l.skip {
-				return append(batch, l.line(rest)), nil
-			}
-			return nil, l.err
-		}
+		searched = to
 		if l.skip {
-			l.from = l.to
+			from = to
 		}
-		l.to = copy(l.buf, l.buf[l.from:l.to])
-		l.from = 0
-		if l.to == len(l.buf) {
-			l.skip, l.from = true, l.to
-			return append(batch, l.line(l.buf)), nil
+		switch {
+		case l.err != nil:
+			if rest := b.buf[from:to]; errors.Is(l.err, io.EOF) && len(rest) > 0 {
+				b.lines = append(b.lines, l.line(rest))
+			}
+			return l.err
+		case from > 0 && to > len(b.buf)-minRead || len(b.lines) > 0 && to >= blockBytes:
+			l.rest = append(l.rest[:0], b.buf[from:to]...)
+			return nil
+		case to == len(b.buf):
+			b.lines = append(b.lines, l.line(b.buf))
+			l.skip, l.rest = true, l.rest[:0]
+			return nil
 		}
-		n, err := l.r.Read(l.buf[l.to:])
-		l.to += n
+		n, err := l.r.Read(b.buf[to:])
+		to += n
 		l.err = err
 	}
 }
+
+// minRead is how much room there must be to read once more into a block.
+const minRead = 4096
 
 func (l *lineReader) line(text []byte) line {
 	if long := len(text) > l.most; long {
