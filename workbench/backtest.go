@@ -21,6 +21,8 @@ const maxLine = 64 << 10
 
 // Reporter is told what a backtest finds, in the order in which it happens.
 type Reporter interface {
+	// NeedsIDs says whether Alert looks at ids. To keep them takes memory.
+	NeedsIDs() bool
 	// Alert is called with each alert as it fires. ids names the events of the
 	// input by their offset.
 	Alert(a *holdfast.Alert, ids *IDs) error
@@ -164,12 +166,8 @@ func (d *decoded) decode(decoder *intake.Decoder) error {
 
 // evaluate takes the events of a block through the engine, and reports.
 func (b *backtestRun) evaluate(d *decoded) error {
-	for i, valid := range d.valid {
-		if valid {
-			b.ids.add(d.events[i].ID)
-		} else {
-			b.ids.add("")
-		}
+	if b.Reporter.NeedsIDs() {
+		b.keepIDs(d)
 	}
 	b.summary.BadLines += int64(len(d.bad))
 	for _, err := range d.bad {
@@ -180,6 +178,17 @@ func (b *backtestRun) evaluate(d *decoded) error {
 	b.out.Reset()
 	b.engine.ProcessAll(d.inputs, &b.out)
 	return b.report()
+}
+
+// keepIDs remembers the ids of a block's events.
+func (b *backtestRun) keepIDs(d *decoded) {
+	for i, valid := range d.valid {
+		if valid {
+			b.ids.add(d.events[i].ID)
+		} else {
+			b.ids.add("")
+		}
+	}
 }
 
 // report passes on what came out of the engine.

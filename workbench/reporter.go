@@ -39,6 +39,9 @@ type jsonEvidence struct {
 	Alert  string `json:"alert,omitempty"`
 }
 
+// NeedsIDs says that events are named by their ids.
+func (r JSONReporter) NeedsIDs() bool { return true }
+
 // Alert writes the alert.
 func (r JSONReporter) Alert(a *holdfast.Alert, ids *IDs) error {
 	event := func(p holdfast.Position) jsonEvidence {
@@ -82,6 +85,9 @@ type tableRow struct {
 	first, last holdfast.Instant
 	ids         []string
 }
+
+// NeedsIDs says that a table names no events.
+func (r *TableReporter) NeedsIDs() bool { return false }
 
 // Alert counts the alert.
 func (r *TableReporter) Alert(a *holdfast.Alert, _ *IDs) error {
