@@ -38,9 +38,16 @@ func (e *Engine) sweep() {
 	for _, t := range e.groupings {
 		e.dueNow = e.dueNow[:0]
 		t.Sweep(sweepRecords, now, func(record uint32) { e.dueNow = append(e.dueNow, record) })
+		for _, record := range e.dueNow { // the waits overlap
+			if chain := t.Chain(record); chain != 0 {
+				e.touched += e.arena.Touch(chain)
+			}
+		}
 		for _, record := range e.dueNow {
 			if chain := t.Chain(record); chain != 0 {
-				e.touched += e.arena.Touch(chain) // the waits overlap
+				if next := e.arena.Read(chain).Next(); next != 0 {
+					e.touched += e.arena.Touch(next)
+				}
 			}
 		}
 		for _, record := range e.dueNow {

@@ -17,7 +17,8 @@ import (
 //
 // Every method takes the position where it starts and returns the one behind
 // what it read. A position stays in a register, where a field would be a store
-// and a load for each token.
+// and a load for each token. Where one is asked whether it is negative, which none
+// ever is, that spares the compiler's own checks of what follows.
 type scanner struct {
 	json string
 
@@ -44,76 +45,102 @@ const (
 // escapes. If it returns false, e holds anything.
 func scan(json string, brokerTime time.Time, e *holdfast.Event) bool {
 	s := scanner{json: json}
-	var at string
-	if s.space(s.event(0, e, &at)) != len(json) {
+	if s.space(s.event(e)) != len(json) {
 		return false
 	}
-	var ok bool
-	e.Time, ok = scanTime(at)
-	return ok && e.Account != "" && checkType(e.Type) == nil &&
+	return e.Account != "" && checkType(e.Type) == nil &&
 		(brokerTime.IsZero() || e.Time.Std().Sub(brokerTime) <= maxAhead)
 }
 
-func (s *scanner) event(i int, e *holdfast.Event, at *string) int {
-	var seen, bit uint // every key that the schema knows has a bit of its own
+// The keys of an object that were there, as a set of bits.
+const (
+	hasID = 1 << iota
+	hasTime
+	hasType
+	hasAccount
+	hasChannel
+	hasPurpose
+	hasAttempt
+	hasSession
+	hasDevice
+	hasClient
+	hasPhone
+	hasAttrs
+	hasTrusted
+	hasPlatform
+	hasName
+	hasIP
+	hasCountry
+	hasASN
+	hasUserAgent
+	hasLat
+	hasLon
+)
+
+func (s *scanner) event(e *holdfast.Event) int {
+	i, has := s.eventInOrder(e)
+	var bit uint
 	var more bool
-	for i, more = s.object(i); more; i, more = s.more(i, '}') {
+	for i, more = s.rest(i, has); more; i, more = s.more(i, '}') {
 		switch s.keyword(i) {
 		case keyID:
-			bit = 1 << 0
+			bit = hasID
 			e.ID, i = s.text(s.value(i, "id"))
 		case keyTime:
-			bit = 1 << 1
-			*at, i = s.text(s.value(i, "time"))
+			bit = hasTime
+			e.Time, i = s.instant(s.value(i, "time"))
 		case keyType:
-			bit = 1 << 2
+			bit = hasType
 			e.Type, i = s.text(s.value(i, "type"))
 		case keyAccount:
-			bit = 1 << 3
+			bit = hasAccount
 			e.Account, i = s.text(s.value(i, "account"))
 		case keyChannel:
-			bit = 1 << 4
+			bit = hasChannel
 			e.Channel, i = s.text(s.value(i, "channel"))
 		case keyPurpose:
-			bit = 1 << 5
+			bit = hasPurpose
 			e.Purpose, i = s.text(s.value(i, "purpose"))
 		case keyAttempt:
-			bit = 1 << 6
+			bit = hasAttempt
 			e.Attempt, i = s.text(s.value(i, "attempt"))
 		case keySession:
-			bit, i = 1<<7, s.session(s.value(i, "session"), &e.Session)
+			bit, i = hasSession, s.session(s.value(i, "session"), &e.Session)
 		case keyDevice:
-			bit, i = 1<<8, s.device(s.value(i, "device"), &e.Device)
+			bit, i = hasDevice, s.device(s.value(i, "device"), &e.Device)
 		case keyClient:
-			bit, i = 1<<9, s.client(s.value(i, "client"), &e.Client)
+			bit, i = hasClient, s.client(s.value(i, "client"), &e.Client)
 		case keyPhone:
-			bit = 1 << 10
+			bit = hasPhone
 			e.Phone, i = s.text(s.value(i, "phone"))
 		case keyAttrs:
-			bit, i = 1<<11, s.attrs(s.value(i, "attrs"), &e.Attrs)
+			bit, i = hasAttrs, s.attrs(s.value(i, "attrs"), &e.Attrs)
 		default:
 			bit, i = 0, s.unknown(i, 0)
 		}
-		if seen&bit != 0 {
+		if has&bit != 0 {
 			return fail
 		}
-		seen |= bit
+		has |= bit
+	}
+	if has&hasTime == 0 {
+		return fail
 	}
 	return i
 }
 
 func (s *scanner) session(i int, id *string) int {
-	var seen bool
+	i, has := s.sessionInOrder(i, id)
 	var more bool
 	outer := s.keyCount
-	for i, more = s.object(i); more; i, more = s.more(i, '}') {
+	for i, more = s.rest(i, has); more; i, more = s.more(i, '}') {
 		switch {
 		case s.keyword(i) != keyID:
 			i = s.unknown(i, outer)
-		case seen:
+		case has != 0:
 			return fail
 		default:
-			seen = true
+			has = hasID
 			*id, i = s.text(s.value(i, "id"))
 		}
 	}
@@ -122,62 +149,64 @@ func (s *scanner) session(i int, id *string) int {
 }
 
 func (s *scanner) device(i int, d *holdfast.Device) int {
-	var seen, bit uint
+	i, has := s.deviceInOrder(i, d)
+	var bit uint
 	var more bool
 	outer := s.keyCount
-	for i, more = s.object(i); more; i, more = s.more(i, '}') {
+	for i, more = s.rest(i, has); more; i, more = s.more(i, '}') {
 		switch s.keyword(i) {
 		case keyID:
-			bit = 1 << 0
+			bit = hasID
 			d.ID, i = s.text(s.value(i, "id"))
 		case keyTrusted:
-			bit, i = 1<<1, s.trust(s.value(i, "trusted"), &d.Trusted)
+			bit, i = hasTrusted, s.trust(s.value(i, "trusted"), &d.Trusted)
 		case keyPlatform:
-			bit = 1 << 2
+			bit = hasPlatform
 			d.Platform, i = s.text(s.value(i, "platform"))
 		case keyName:
-			bit = 1 << 3
+			bit = hasName
 			d.Name, i = s.text(s.value(i, "name"))
 		default:
 			bit, i = 0, s.unknown(i, outer)
 		}
-		if seen&bit != 0 {
+		if has&bit != 0 {
 			return fail
 		}
-		seen |= bit
+		has |= bit
 	}
 	s.keyCount = outer
 	return i
 }
 
 func (s *scanner) client(i int, c *holdfast.Client) int {
-	var seen, bit uint
+	i, has := s.clientInOrder(i, c)
+	var bit uint
 	var more bool
 	outer := s.keyCount
-	for i, more = s.object(i); more; i, more = s.more(i, '}') {
+	for i, more = s.rest(i, has); more; i, more = s.more(i, '}') {
 		switch s.keyword(i) {
 		case keyIP:
-			bit = 1 << 0
+			bit = hasIP
 			c.IP, i = s.text(s.value(i, "ip"))
 		case keyCountry:
-			bit = 1 << 1
+			bit = hasCountry
 			c.Country, i = s.text(s.value(i, "country"))
 		case keyASN:
-			bit, i = 1<<2, s.asn(s.value(i, "asn"), &c.ASN)
+			bit, i = hasASN, s.asn(s.value(i, "asn"), &c.ASN)
 		case keyUserAgent:
-			bit = 1 << 3
+			bit = hasUserAgent
 			c.UserAgent, i = s.text(s.value(i, "user_agent"))
 		case keyLat:
-			bit, i = 1<<4, s.degrees(s.value(i, "lat"), 90, &c.Lat)
+			bit, i = hasLat, s.degrees(s.value(i, "lat"), 90, &c.Lat)
 		case keyLon:
-			bit, i = 1<<5, s.degrees(s.value(i, "lon"), 180, &c.Lon)
+			bit, i = hasLon, s.degrees(s.value(i, "lon"), 180, &c.Lon)
 		default:
 			bit, i = 0, s.unknown(i, outer)
 		}
-		if seen&bit != 0 {
+		if has&bit != 0 {
 			return fail
 		}
-		seen |= bit
+		has |= bit
 	}
 	s.keyCount = outer
 	return i
@@ -202,7 +231,7 @@ func (s *scanner) attrs(i int, attrs *[]holdfast.Attr) int {
 		case 'f':
 			value, i = "false", s.word(i, "false")
 		case '"':
-			value, i = s.text(i)
+			value, i = s.quoted(i + 1)
 		default:
 			value, i = s.number(i)
 		}
@@ -253,7 +282,7 @@ func (s *scanner) skip(i, depth int) int {
 	case 'f':
 		i = s.word(i, "false")
 	case '"':
-		_, i = s.text(i)
+		_, i = s.quoted(i + 1)
 	default:
 		_, i = s.number(i)
 	}

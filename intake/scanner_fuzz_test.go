@@ -18,6 +18,8 @@ func FuzzScan(f *testing.F) {
 		with(`"attrs":{…}`),
 		with(`"more":…`),
 		`{"type":"x.a","account":"ana","time":"…"}`,
+		strings.Replace(full, `,"phone"`, `,…,"phone"`, 1),
+		strings.Replace(full, `"iPhone"`, `"…"`, 1),
 	}
 	for _, seed := range []string{
 		full,

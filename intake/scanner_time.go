@@ -8,32 +8,61 @@ const (
 	lastSecond  = 9214646399  // 2261-12-31T23:59:59Z
 )
 
+// instant reads a time. Most are of milliseconds and in UTC. Where such a one
+// ends is tried first, which spares looking for the end: what scanTime takes holds
+// no quote.
+func (s *scanner) instant(i int) (at holdfast.Instant, next int) {
+	const usual = len(`"0000-00-00T00:00:00.000Z"`)
+	if json := s.json; 0 <= i && i <= len(json)-usual && json[i] == '"' && json[i+usual-1] == '"' {
+		if at, ok := scanTime(json[i+1 : i+usual-1]); ok {
+			return at, i + usual
+		}
+	}
+	text, i := s.text(i)
+	at, ok := scanTime(text)
+	if !ok {
+		return 0, fail
+	}
+	return at, i
+}
+
 // scanTime reads an RFC 3339 time with at most nine fractional digits: what
 // eventTime accepts, and the same instants.
-func scanTime(s string) (holdfast.Instant, bool) {
-	const seconds = len("0000-00-00T00:00:00")
-	if len(s) < seconds {
+func scanTime(s string) (at holdfast.Instant, ok bool) {
+	if len(s) < 2*8 {
 		return 0, false
 	}
-	// Three words cover the shape, the second one overlapping the first.
 	date, dateOK := dateShape.match(s)
-	day, dayOK := dayShape.match(s[3:])
-	clock, clockOK := clockShape.match(s[seconds-8:])
-	if !dateOK || !dayOK || !clockOK {
-		return 0, false
-	}
-	y, m, d := 100*date.two(0)+date.two(2), date.two(5), day.two(5)
-	hour, minute, second := clock.two(0), clock.two(3), clock.two(6)
-	if m < 1 || m > 12 || d < 1 || d > daysIn(y, m) || hour > 23 || minute > 59 || second > 59 {
-		return 0, false
-	}
-	nanos, zone, ok := scanFraction(s[seconds:])
+	clock, clockOK := clockShape.match(s[8:])
+	second, nanos, zone, secondOK := scanSecond(s[16:])
 	east, zoneOK := scanZone(zone)
+	if !dateOK || !clockOK || !secondOK || !zoneOK {
+		return 0, false
+	}
+	y, m, d := 100*date.two(0)+date.two(2), date.two(5), clock.two(0)
+	hour, minute := clock.two(3), clock.two(6)
+	if m < 1 || m > 12 || d < 1 || d > 28 && d > daysIn(y, m) || hour > 23 || minute > 59 || second > 59 {
+		return 0, false
+	}
 	unix := int64(daysSinceEpoch(y, m, d))*86400 + int64(hour*3600+minute*60+second-east)
-	if !ok || !zoneOK || unix < firstSecond || unix > lastSecond {
+	if unix < firstSecond || unix > lastSecond {
 		return 0, false
 	}
 	return holdfast.Instant(unix*1e9 + nanos), true
+}
+
+// scanSecond reads what follows the minute, and returns the zone as it is spelt.
+func scanSecond(s string) (second int, nanos int64, zone string, ok bool) {
+	if len(s) == 8 {
+		if f, ok := millisShape.match(s); ok {
+			return f.two(1), int64(f.two(4)*100+f.two(6)) * 1e5, "Z", true
+		}
+	}
+	if len(s) < len(":00Z") || s[0] != ':' || s[1]-'0' > 9 || s[2]-'0' > 9 {
+		return 0, 0, "", false
+	}
+	nanos, zone, ok = scanFraction(s[3:])
+	return int(s[1]-'0')*10 + int(s[2]-'0'), nanos, zone, ok
 }
 
 // scanFraction reads the fraction of a second, if there is one.
@@ -58,9 +87,8 @@ func scanZone(s string) (east int, ok bool) {
 	if len(s) != len("+00:00") || s[0] != '+' && s[0] != '-' {
 		return 0, false
 	}
-	// The shape is that of a clock without seconds.
-	zone, ok := clockShape.match(s[1:] + ":00")
-	hours, minutes := zone.two(0), zone.two(3)
+	zone, ok := zoneShape.match("000" + s[1:])
+	hours, minutes := zone.two(3), zone.two(6)
 	if !ok || hours > 23 || minutes > 59 {
 		return 0, false
 	}
@@ -75,10 +103,13 @@ func scanZone(s string) (east int, ok bool) {
 // else for itself.
 type shape struct{ pattern, room uint64 }
 
+// Two of these are a time up to its minute; a third is the rest of one that is of
+// milliseconds and in UTC. An offset has nothing before it but zeros.
 var (
-	dateShape  = shapeOf("0000-00-")
-	dayShape   = shapeOf("0-00-00T")
-	clockShape = shapeOf("00:00:00")
+	dateShape   = shapeOf("0000-00-")
+	clockShape  = shapeOf("00T00:00")
+	millisShape = shapeOf(":00.000Z")
+	zoneShape   = shapeOf("00000:00")
 )
 
 func shapeOf(pattern string) shape {
@@ -99,14 +130,15 @@ func shapeOf(pattern string) shape {
 // else. More than that plus the byte's room reaches the highest bit.
 func (s shape) match(text string) (fields, bool) {
 	left := load(text[:8]) ^ s.pattern
-	return fields(left), (left+s.room|left)&0x8080808080808080 == 0
+	return fields(left*10 + left>>8), (left+s.room|left)&(each*0x80) == 0
 }
 
-// fields are the values of 8 digits, a byte each.
+// fields has in each byte the number that the digit there and the one behind it
+// make.
 type fields uint64
 
 // two is the number that the two digits from the one at i on make.
-func (f fields) two(i int) int { return int(f>>(8*i)&0xf)*10 + int(f>>(8*i+8)&0xf) }
+func (f fields) two(i int) int { return int(f >> (8 * i) & 0xff) }
 
 func daysIn(year, month int) int {
 	switch {

@@ -4,7 +4,6 @@ import (
 	"math"
 	"math/bits"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -55,12 +54,16 @@ func (s *scanner) begin(i int, closing byte) (next int, more bool) {
 // more reads over what follows a member or an element: a comma, and there is
 // more, or the closing bracket.
 func (s *scanner) more(i int, closing byte) (next int, more bool) {
-	i = s.space(i)
-	switch s.at(i) {
-	case ',':
-		return s.space(i + 1), true
+	c := s.at(i)
+	if c <= ' ' {
+		i = s.space(i)
+		c = s.at(i)
+	}
+	switch c {
 	case closing:
 		return i + 1, false
+	case ',':
+		return s.space(i + 1), true
 	}
 	return fail, false
 }
@@ -71,7 +74,7 @@ func (s *scanner) key(i int) (key string, value int) {
 	if s.at(i) != '"' {
 		return "", fail
 	}
-	key, colon := s.text(i)
+	key, colon := s.quoted(i + 1)
 	if s.at(colon) != ':' || colon != i+len(`""`)+len(key) {
 		return "", fail
 	}
@@ -80,7 +83,7 @@ func (s *scanner) key(i int) (key string, value int) {
 
 // word reads one of the words that JSON knows.
 func (s *scanner) word(i int, word string) int {
-	if i < len(s.json) && strings.HasPrefix(s.json[i:], word) {
+	if json := s.json; 0 <= i && i <= len(json)-len(word) && json[i:i+len(word)] == word {
 		return i + len(word)
 	}
 	return fail
@@ -92,25 +95,43 @@ func (s *scanner) text(i int) (text string, next int) {
 	if s.at(i) != '"' {
 		return "", s.word(i, "null")
 	}
-	start := i + 1
-	for i = start; i <= len(s.json)-8; i += 8 {
-		if found := special(load(s.json[i : i+8])); found != 0 {
+	return s.quoted(i + 1)
+}
+
+// quoted reads a string from behind its opening quote.
+func (s *scanner) quoted(start int) (text string, next int) {
+	json := s.json
+	last := len(json) - 8
+	if start < 0 || last < 0 || start > len(json) {
+		return "", fail
+	}
+	i := start
+	for ; i <= last; i += 8 {
+		if found := special(load(json[i : i+8])); found != 0 {
 			i += bits.TrailingZeros64(found) / 8
-			if s.json[i] == '"' {
-				return s.json[start:i], i + 1
+			if json[i] == '"' {
+				return json[start:i], i + 1
 			}
-			break
+			return s.specialText(start, i)
 		}
+	}
+	// Fewer than 8 bytes are left. The shift brings zeros behind them, which are
+	// special too.
+	i += bits.TrailingZeros64(special(load(json[last:])>>(8*(i-last)))) / 8
+	if i < len(json) && json[i] == '"' {
+		return json[start:i], i + 1
 	}
 	return s.specialText(start, i)
 }
 
 // specialText reads on at i in a string that starts at start and is plain ASCII
-// so far. It takes what is rare, and the last bytes before the end.
+// so far. It takes what is rare.
 func (s *scanner) specialText(start, i int) (text string, next int) {
 	escaped := false
 	for ; i < len(s.json); i++ {
 		switch c := s.json[i]; {
+		case c >= utf8.RuneSelf:
+			i = s.beyondASCII(i+1) - 1
 		case c == '"' && escaped:
 			plain, err := jsontext.AppendUnquote(nil, s.json[start-1:i+1])
 			if err != nil {
@@ -133,6 +154,18 @@ func (s *scanner) specialText(start, i int) (text string, next int) {
 	return "", fail
 }
 
+// beyondASCII reads over bytes beyond ASCII and what is plain between them, up to
+// what isn't or to the last 7 bytes.
+func (s *scanner) beyondASCII(i int) int {
+	json := s.json
+	for ; 0 <= i && i <= len(json)-8; i += 8 {
+		if found := specialASCII(load(json[i : i+8])); found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	return i
+}
+
 // load reads 8 bytes, the first of them lowest. The compiler makes it one load.
 func load(b string) uint64 {
 	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
@@ -153,6 +186,15 @@ func special(w uint64) uint64 {
 	quoteOrControl := (w ^ each*0x02) - each*0x21
 	backslash := (w ^ each*'\\') - each
 	return (quoteOrControl | backslash) & (each * 0x80)
+}
+
+// specialASCII is special without what is beyond ASCII. Each of its marks is
+// right, as nothing here carries into the next byte.
+func specialASCII(w uint64) uint64 {
+	ascii := w & (each * 0x7f)
+	notQuoteOrControl := (ascii ^ each*0x02) + each*(0x80-0x21)
+	notBackslash := (ascii ^ each*'\\') + each*(0x80-1)
+	return ^(notQuoteOrControl & notBackslash) &^ w & (each * 0x80)
 }
 
 // trust reads a boolean; null is an absent one.
@@ -211,13 +253,12 @@ func (s *scanner) asn(i int, to *int64) int {
 	if s.at(i) == 'n' {
 		return s.word(i, "null")
 	}
-	text, i := s.number(i)
-	n, decimals, ok := short(text)
-	if !ok || decimals != 0 || n > math.MaxUint32 || text[0] == '-' {
+	n, next := s.whole(i, 0)
+	if digits := next - i; digits < 1 || digits > 10 || digits > 1 && s.json[i] == '0' || n > math.MaxUint32 {
 		return fail
 	}
 	*to = int64(n)
-	return i
+	return next
 }
 
 // degrees reads an angle of at most limit to either side of 0; null is an
@@ -234,6 +275,15 @@ func (s *scanner) degrees(i int, limit float64, to *float64) int {
 	}
 	*to = n + 0 // -0 is 0, as for one that is absent
 	return i
+}
+
+// whole reads on at i in a number whose digits up to there make n. It returns
+// nonsense for one of more than 19 digits.
+func (s *scanner) whole(i int, n uint64) (whole uint64, next int) {
+	for json := s.json; uint(i) < uint(len(json)) && json[i]-'0' < 10; i++ {
+		n = n*10 + uint64(json[i]-'0')
+	}
+	return n, i
 }
 
 // parseFloat is strconv.ParseFloat for a JSON number.
