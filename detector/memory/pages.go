@@ -77,9 +77,12 @@ func (p *pages) freeze() []*words {
 	return view
 }
 
-// thaw ends the freeze: the frozen pages are not read any more.
+// thaw ends the freeze: the frozen pages are not read any more. Some are kept to
+// be used again, the garbage collector gets the rest.
 func (p *pages) thaw() {
 	p.frozen = 0
-	p.spare = append(p.spare, p.replaced...)
+	if room := len(p.table)/4 + 1 - len(p.spare); room > 0 {
+		p.spare = append(p.spare, p.replaced[:min(room, len(p.replaced))]...)
+	}
 	p.replaced = nil
 }
