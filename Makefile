@@ -35,7 +35,7 @@ chaos: ## Run the daemon through a hundred faults, some 20 minutes
 	deploy/dev/chaos
 
 .PHONY: bench
-bench: build ## Measure, and print the table of docs/benchmarks.md, some half an hour; BENCH takes options
+bench: build ## Measure, and print the table of docs/benchmarks.md, some 15 minutes; BENCH takes options
 	$(GO) -C bench build -o ../.cache/bench/bench .
 	.cache/bench/bench $(BENCH)
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/holdfastd/holdfast"
 	"github.com/holdfastd/holdfast/detector"
+	"github.com/holdfastd/holdfast/pipeline"
 	"github.com/holdfastd/holdfast/rules"
 	"github.com/holdfastd/holdfast/store"
 )
@@ -45,7 +46,7 @@ func newJudge(t *testing.T) judge {
 	j := judge{engine: engineOptions(), sets: map[string]*rules.Set{}}
 	for _, file := range ruleFiles {
 		set := compile(t, file)
-		j.sets[set.Hash] = set
+		j.sets[hashOf(t, file)] = set
 		if j.initial == nil {
 			j.initial = set
 		}
@@ -64,6 +65,16 @@ func compile(t *testing.T, file string) *rules.Set {
 		t.Fatal(err)
 	}
 	return set
+}
+
+// hashOf is by what the daemons journal a rule set.
+func hashOf(t *testing.T, file string) string {
+	t.Helper()
+	set, err := pipeline.NewRuleSet(compile(t, file), engineOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set.Hash
 }
 
 // undisturbed is what would be left of a run without a fault, with one change of
@@ -88,8 +99,8 @@ func undisturbed(t *testing.T, length time.Duration) (evidence, outcome) {
 	for p := range int32(partitions) {
 		middle := int64(len(e.log[p]) / 2)
 		e.journal[p] = []store.Entry{
-			{After: -1, Kind: store.RuleSetActivated, RuleSet: compile(t, ruleFiles[0]).Hash},
-			{After: middle, Kind: store.RuleSetActivated, RuleSet: compile(t, ruleFiles[1]).Hash},
+			{After: -1, Kind: store.RuleSetActivated, RuleSet: hashOf(t, ruleFiles[0])},
+			{After: middle, Kind: store.RuleSetActivated, RuleSet: hashOf(t, ruleFiles[1])},
 		}
 	}
 	o, err := newJudge(t).replay(e)

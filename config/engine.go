@@ -26,6 +26,21 @@ type Engine struct {
 	// there are more, those with a single event go first. 1000 to 100,000,000.
 	// Defaults to 1000000.
 	MaxGroups int
+
+	Snapshots Snapshots
+}
+
+// Snapshots says where the state of the partitions is kept, so that a restart
+// need not replay the topic.
+type Snapshots struct {
+	// Directory is created if it is missing. Replicas share it: where they run on
+	// several machines, it must be on a file system that these have in common.
+	// Defaults to holdfast-snapshots in the working directory.
+	Directory string
+	// Interval is how long after one snapshot of a partition the next is begun:
+	// about as much of the topic is replayed after a crash. At least 1s. Defaults
+	// to 1m.
+	Interval time.Duration
 }
 
 func defaultEngine() Engine {
@@ -35,6 +50,7 @@ func defaultEngine() Engine {
 		TrustAfter:  24 * time.Hour,
 		MaxEntries:  10_000,
 		MaxGroups:   1_000_000,
+		Snapshots:   Snapshots{Directory: "holdfast-snapshots", Interval: time.Minute},
 	}
 }
 
@@ -48,4 +64,7 @@ func (e *Engine) read(s *section) {
 	s.duration("trust_after", &e.TrustAfter, least)
 	s.number("max_entries", &e.MaxEntries, 1, 1_000_000)
 	s.number("max_groups", &e.MaxGroups, 1000, 100_000_000)
+	snapshots := s.always("snapshots")
+	snapshots.newPath("directory", &e.Snapshots.Directory)
+	snapshots.duration("interval", &e.Snapshots.Interval, time.Second)
 }

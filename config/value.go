@@ -110,6 +110,13 @@ func (s *section) path(name string, to *string) {
 	})
 }
 
+// newPath reads the path of a file or folder that need not be there.
+func (s *section) newPath(name string, to *string) {
+	set(s, name, aText, to, func(text string) (string, error) {
+		return s.file.resolve(text), checkText(text, nil)
+	})
+}
+
 // exists checks that there is something at a path of the file.
 func (s *section) exists(path string) error {
 	if _, err := os.Stat(s.file.resolve(path)); err != nil {

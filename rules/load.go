@@ -117,17 +117,20 @@ func Compile(sources []Source, opts Options) (*Set, error) {
 	if found.Errors() > 0 {
 		return nil, found
 	}
+	set := &Set{Rules: all, Warnings: found, Sources: sources, Lists: expression.Lists{}}
 	var versions strings.Builder
 	for _, r := range all {
 		versions.WriteString(r.ID + " " + r.Version + "\n")
 		for _, p := range r.Conditions() {
 			for _, name := range p.Lists {
 				fmt.Fprintf(&versions, "%q %q\n", name, opts.Lists[name])
+				set.Lists[name] = opts.Lists[name]
 			}
 		}
 	}
 	sum := sha256.Sum256([]byte(versions.String()))
-	return &Set{Rules: all, Warnings: found, Hash: hex.EncodeToString(sum[:8])}, nil
+	set.Hash = hex.EncodeToString(sum[:8])
+	return set, nil
 }
 
 // SourceOf returns a lookup of the sources' contents by name, for drawing

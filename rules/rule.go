@@ -19,6 +19,11 @@ type Set struct {
 	Warnings diag.List
 	// Hash names the set: it changes with everything that the rules detect.
 	Hash string
+	// Sources are what the set was compiled from, in their order, and Lists the
+	// named lists that its rules refer to. From them the same set can be compiled
+	// again.
+	Sources []Source
+	Lists   expression.Lists
 }
 
 // Rule is one rule as it was written, with its defaults filled in.

@@ -66,7 +66,8 @@ func everyWrite(t *testing.T, s *Store) map[string]func(Claim) error {
 			return err
 		},
 		"AppendJournal": func(c Claim) error {
-			return s.AppendJournal(t.Context(), c, Entry{After: 6, Kind: IdleWatermark, Watermark: 1})
+			_, err := s.AppendJournal(t.Context(), c, Entry{After: 6, Kind: IdleWatermark, Watermark: 1})
+			return err
 		},
 		"MakeCurrent": func(c Claim) error { return s.MakeCurrent(t.Context(), c, 5) },
 		"StartOver": func(c Claim) error {
@@ -159,7 +160,7 @@ func testFencingRace(t *testing.T, address string) {
 			verdict := fmt.Sprintf(`{"about":%q}`, id)
 			mu.Unlock()
 			_, wrote := s.Write(t.Context(), Batch{Claim: c, Alerts: []holdfast.Alert{fresh(t, id)}})
-			journaled := s.AppendJournal(t.Context(), c, Entry{After: c.Generation, Kind: VerdictGiven, Verdict: json.RawMessage(verdict)})
+			_, journaled := s.AppendJournal(t.Context(), c, Entry{After: c.Generation, Kind: VerdictGiven, Verdict: json.RawMessage(verdict)})
 			made := s.MakeCurrent(t.Context(), c, c.Generation)
 			mu.Lock()
 			outcome[id], outcome[verdict] = wrote, journaled
@@ -364,7 +365,7 @@ func testStartOver(t *testing.T, address string) {
 		if err := s.MakeCurrent(t.Context(), c, 100); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.AppendJournal(t.Context(), c, Entry{After: 120, Kind: IdleWatermark, Watermark: 1}); err != nil {
+		if _, err := s.AppendJournal(t.Context(), c, Entry{After: 120, Kind: IdleWatermark, Watermark: 1}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -379,7 +380,7 @@ func testStartOver(t *testing.T, address string) {
 		t.Errorf("starting over with the claim before: %v", err)
 	}
 	early := Entry{After: -1, Kind: IdleWatermark, Watermark: 2}
-	if err := s.AppendJournal(t.Context(), over, early); err != nil {
+	if _, err := s.AppendJournal(t.Context(), over, early); err != nil {
 		t.Errorf("the new log's first entry: %v", err)
 	}
 	wantJournal(t, s, "events", 0, -1, []Entry{early})

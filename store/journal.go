@@ -22,6 +22,9 @@ const (
 // Entry is what reached a partition from elsewhere, at its place among the
 // partition's records. It has the field of its kind and no other's.
 type Entry struct {
+	// Ordinal is the entry's place in the partition's journal: consecutive, from
+	// 1. The store gives it; AppendJournal does not look at it.
+	Ordinal   int64
 	After     int64 // the offset of the last record before it; -1 at the log's start
 	Kind      EntryKind
 	RuleSet   string           // the hash of a rule set that is kept
@@ -30,7 +33,7 @@ type Entry struct {
 }
 
 // AppendJournal writes an entry at the end of the partition's journal, before
-// anything acts on it. An entry equal to the last one is that one: an append
+// anything acts on it, and returns its ordinal. An entry equal to the last one is that one: an append
 // whose end isn't known can be tried again. (Two verdicts that are to count as
 // two have to differ.)
 //
@@ -39,54 +42,56 @@ type Entry struct {
 // that follows was written (Claim.Written). So it is if the entry isn't sound,
 // such as the activation of a rule set that isn't kept. It is an [ErrFenced] if
 // the claim holds no longer.
-func (s *Store) AppendJournal(ctx context.Context, c Claim, e Entry) error {
-	err := e.check()
-	if err == nil {
-		err = s.transact(ctx, func(ctx context.Context, t transaction) error { return s.appendJournal(ctx, t, c, e) })
+func (s *Store) AppendJournal(ctx context.Context, c Claim, e Entry) (ordinal int64, err error) {
+	if err = e.check(); err == nil {
+		err = s.transact(ctx, func(ctx context.Context, t transaction) error {
+			ordinal, err = s.appendJournal(ctx, t, c, e)
+			return err
+		})
 	}
 	if err != nil {
-		return fmt.Errorf("append to the journal of %s: %w", c.name(), err)
+		return 0, fmt.Errorf("append to the journal of %s: %w", c.name(), err)
 	}
-	return nil
+	return ordinal, nil
 }
 
-func (s *Store) appendJournal(ctx context.Context, t transaction, c Claim, e Entry) error {
+func (s *Store) appendJournal(ctx context.Context, t transaction, c Claim, e Entry) (ordinal int64, err error) {
 	held, err := c.hold(ctx, t, -1)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	last := placedEntry{Entry: Entry{After: -1}}
+	last := Entry{After: -1}
 	err = t.query(ctx, last.scan, entries+" ORDER BY after_offset DESC, ordinal DESC LIMIT 1", c.Topic, c.Partition)
 	switch {
 	case err != nil:
-		return err
-	case e.equal(last.Entry):
-		return nil
+		return 0, err
+	case e.equal(last):
+		return last.Ordinal, nil
 	case e.After < last.After:
-		return refuse("an entry after offset %d can't follow one after offset %d", e.After, last.After)
+		return 0, refuse("an entry after offset %d can't follow one after offset %d", e.After, last.After)
 	case e.After < held.Written-1:
-		return refuse("an entry after offset %d would change what followed from the records up to offset %d, and that is written", e.After, held.Written-1)
+		return 0, refuse("an entry after offset %d would change what followed from the records up to offset %d, and that is written", e.After, held.Written-1)
 	}
 	var ruleSet *string
 	if e.Kind == RuleSetActivated {
 		ruleSet = &e.RuleSet
 		if err := ruleSetKept(ctx, t, e.RuleSet); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	_, err = t.exec(ctx, `
 		INSERT INTO holdfast_journal (topic, partition, after_offset, ordinal, generation, stored, kind, rule_set, watermark, verdict)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		c.Topic, c.Partition, e.After, last.ordinal+1, c.Generation, nanos(s.now()),
+		c.Topic, c.Partition, e.After, last.Ordinal+1, c.Generation, nanos(s.now()),
 		string(e.Kind), ruleSet, int64(e.Watermark), string(e.Verdict))
-	return err
+	return last.Ordinal + 1, err
 }
 
 // Journal returns the partition's entries whose After is after or more, in the
 // order in which they take effect: that of After, then that in which they were
 // appended. All of them are those after -1. A snapshot whose first missing
 // record is at Next needs those after Next-1, of which it may hold some already:
-// nothing in an entry says whether it came before the cut.
+// their ordinals tell.
 //
 // The owner reads what it needs once it has the claim: no earlier owner can
 // append after that. An entry of a kind that this version doesn't know is an
@@ -94,9 +99,9 @@ func (s *Store) appendJournal(ctx context.Context, t transaction, c Claim, e Ent
 func (s *Store) Journal(ctx context.Context, topic string, partition int32, after int64) ([]Entry, error) {
 	all := []Entry{}
 	err := s.read(ctx, func(scan scan) error {
-		var e placedEntry
+		var e Entry
 		err := e.scan(scan)
-		all = append(all, e.Entry)
+		all = append(all, e)
 		return err
 	}, entries+" AND after_offset >= $3 ORDER BY after_offset, ordinal", topic, partition, after)
 	if err != nil {
@@ -105,24 +110,18 @@ func (s *Store) Journal(ctx context.Context, topic string, partition int32, afte
 	return all, nil
 }
 
-// placedEntry is an entry as its row has it.
-type placedEntry struct {
-	Entry
-	ordinal int64 // in the order of insertion, from 1
-}
-
 // entries selects those of a partition, for scan.
 const entries = `
 	SELECT after_offset, ordinal, kind, rule_set, watermark, verdict
 	FROM holdfast_journal WHERE topic = $1 AND partition = $2`
 
-func (e *placedEntry) scan(scan scan) error {
+func (e *Entry) scan(scan scan) error {
 	var (
 		kind, verdict string
 		ruleSet       *string
 		watermark     int64
 	)
-	if err := scan(&e.After, &e.ordinal, &kind, &ruleSet, &watermark, &verdict); err != nil {
+	if err := scan(&e.After, &e.Ordinal, &kind, &ruleSet, &watermark, &verdict); err != nil {
 		return err
 	}
 	e.Kind, e.Watermark = EntryKind(kind), holdfast.Instant(watermark)
@@ -133,7 +132,7 @@ func (e *placedEntry) scan(scan scan) error {
 		e.Verdict = json.RawMessage(verdict)
 	}
 	if err := e.check(); err != nil {
-		return fmt.Errorf("entry %d: %w", e.ordinal, err)
+		return fmt.Errorf("entry %d: %w", e.Ordinal, err)
 	}
 	return nil
 }
@@ -167,6 +166,7 @@ func (e Entry) check() error {
 	return nil
 }
 
+// equal says whether two entries say the same, whatever their ordinals.
 func (e Entry) equal(o Entry) bool {
 	return e.After == o.After && e.Kind == o.Kind && e.RuleSet == o.RuleSet &&
 		e.Watermark == o.Watermark && string(e.Verdict) == string(o.Verdict)

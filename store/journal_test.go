@@ -18,7 +18,7 @@ import (
 func appendJournal(t *testing.T, s *Store, c Claim, entries ...Entry) {
 	t.Helper()
 	for _, e := range entries {
-		if err := s.AppendJournal(t.Context(), c, e); err != nil {
+		if _, err := s.AppendJournal(t.Context(), c, e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -29,6 +29,17 @@ func wantJournal(t *testing.T, s *Store, topic string, partition int32, after in
 	got, err := s.Journal(t.Context(), topic, partition, after)
 	if err != nil {
 		t.Fatal(err)
+	}
+	next := int64(1)
+	if len(got) > 0 && after > -1 {
+		next = got[0].Ordinal
+	}
+	for i := range got {
+		if got[i].Ordinal != next {
+			t.Errorf("in the journal after %d the ordinal %d stands where %d should", after, got[i].Ordinal, next)
+		}
+		next++
+		got[i].Ordinal = 0
 	}
 	if diff := cmp.Diff(append([]Entry{}, want...), got); diff != "" {
 		t.Errorf("the journal of partition %d of %s after %d (-want +got):\n%s", partition, topic, after, diff)
@@ -123,10 +134,14 @@ func testAppendAgain(t *testing.T, address string) {
 		{After: 5, Kind: IdleWatermark, Watermark: 8},
 		{After: 5, Kind: IdleWatermark, Watermark: 7}, // as the one before the last
 	}
-	for _, e := range entries {
-		appendJournal(t, s, c, e, e)
-		c = claim(t, s, 0)
-		appendJournal(t, s, c, e) // the next owner does not know either
+	for i, e := range entries {
+		for range 3 {
+			ordinal, err := s.AppendJournal(t.Context(), c, e)
+			if err != nil || ordinal != int64(i+1) {
+				t.Errorf("entry %d has the ordinal %d: %v", i+1, ordinal, err)
+			}
+			c = claim(t, s, 0) // the next owner does not know either
+		}
 	}
 	wantJournal(t, s, "events", 0, -1, entries)
 }
@@ -141,7 +156,7 @@ func testJournalRefuses(t *testing.T, address string) {
 	appendJournal(t, s, c, idle(9))
 	refused := func(e Entry, want string) {
 		t.Helper()
-		if err := s.AppendJournal(t.Context(), c, e); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) {
+		if _, err := s.AppendJournal(t.Context(), c, e); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.100s: %v, want a refusal that says %q", fmt.Sprintf("%+v", e), err, want)
 		}
 	}
@@ -199,7 +214,7 @@ func FuzzJournal(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		switch err := s.AppendJournal(t.Context(), c, e); {
+		switch _, err := s.AppendJournal(t.Context(), c, e); {
 		case errors.Is(err, ErrRefused):
 			wantJournal(t, s, "events", 0, -1, nil)
 		case err != nil:

@@ -33,9 +33,6 @@ func (p planner) plan(a holdfast.Alert) []holdfast.Action {
 // shortcomings says which of a rule's responses lead to less than it asks for.
 func shortcomings(r *rules.Rule, cfg *config.Config) []string {
 	sentences := respond.Unsupported(r.Respond)
-	if r.Without != nil {
-		sentences = append(sentences, "without: an alert whose deadline has passed fires with the partition's next event; on an idle one it waits")
-	}
 	for _, response := range r.Respond {
 		switch {
 		case response.Kind == holdfast.TerminateSessions && cfg.Respond.Sessions == nil:

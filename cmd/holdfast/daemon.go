@@ -20,9 +20,11 @@ import (
 	"github.com/holdfastd/holdfast"
 	"github.com/holdfastd/holdfast/config"
 	"github.com/holdfastd/holdfast/detector"
-	"github.com/holdfastd/holdfast/intake"
+	"github.com/holdfastd/holdfast/internal/diag"
 	"github.com/holdfastd/holdfast/notify"
+	"github.com/holdfastd/holdfast/pipeline"
 	"github.com/holdfastd/holdfast/rules"
+	"github.com/holdfastd/holdfast/snapshot"
 	"github.com/holdfastd/holdfast/store"
 	"github.com/holdfastd/holdfast/stream"
 	"github.com/holdfastd/holdfast/web"
@@ -36,6 +38,10 @@ type daemonOptions struct {
 	// nothing to read.
 	load func() (*config.Config, *rules.Set, error)
 	set  *rules.Set
+	// missing and replaced say how to go on where records are gone, or the topic
+	// is another one.
+	missing  stream.MissingPolicy
+	replaced stream.ReplacedPolicy
 	// directory stands in for the configured one, if it is set.
 	directory notify.Directory
 	// listener is where the web server listens. Defaults to config.Web.Listen.
@@ -43,7 +49,7 @@ type daemonOptions struct {
 	// demoAccount is whose inbox the web server shows first.
 	demoAccount string
 	logger      *slog.Logger
-	// onAlert is told of alerts, if it is set; see pipeline.
+	// onAlert is told of alerts, if it is set; see pipeline.Options.
 	onAlert func(a *holdfast.Alert, latency time.Duration)
 	// diagnostics is where findings of a reload are drawn.
 	diagnostics io.Writer
@@ -53,7 +59,7 @@ type daemonOptions struct {
 type daemon struct {
 	daemonOptions
 	registry *prometheus.Registry
-	pipeline *pipeline
+	pipeline *pipeline.Pipeline
 	consumer *stream.Consumer
 	reloads  *reloadMetrics
 	reloadMu chan struct{} // held while a reload is under way
@@ -73,7 +79,11 @@ func runDaemon(ctx context.Context, opts daemonOptions) (err error) {
 	)
 	d.reloads = newReloadMetrics(d.registry)
 	d.reloads.done(nil, time.Now())
-	logger.Info("Starting", "version", version.Version, "rules", len(opts.set.Rules), "rule_set", opts.set.Hash)
+	ruleSet, err := pipeline.NewRuleSet(opts.set, engineOptions(cfg.Engine))
+	if err != nil {
+		return usageError(err)
+	}
+	logger.Info("Starting", "version", version.Version, "rules", len(opts.set.Rules), "rule_set", ruleSet.Hash)
 	d.warnShortcomings(opts.set)
 
 	if d.listener == nil {
@@ -95,19 +105,21 @@ func runDaemon(ctx context.Context, opts daemonOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, producer.Close()) }()
 
-	d.pipeline = &pipeline{
-		topic: cfg.Kafka.Topic, deadTopic: cfg.Kafka.DeadLetterTopic,
-		engine:  engineOptions(cfg.Engine),
-		decoder: intake.NewDecoder(intake.Options{}), deadLetters: producer,
-		metrics: newPipelineMetrics(d.registry), logger: logger.With("component", "pipeline"), now: time.Now,
-		onAlert: opts.onAlert,
+	snapshots, err := snapshot.OpenDir(cfg.Engine.Snapshots.Directory)
+	if err != nil {
+		return usageError(fmt.Errorf("%w; engine.snapshots.directory names another one", err))
 	}
-	if err := d.pipeline.use(opts.set); err != nil {
+	d.pipeline, err = pipeline.New(pipeline.Options{
+		Topic: cfg.Kafka.Topic, DeadLetterTopic: cfg.Kafka.DeadLetterTopic, RuleSet: ruleSet,
+		DeadLetters: producer, Snapshots: snapshots, SnapshotInterval: cfg.Engine.Snapshots.Interval,
+		OnAlert: opts.onAlert, Logger: logger.With("component", "pipeline"), Registerer: d.registry,
+	})
+	if err != nil {
 		return drawn(err, fileContent, opts.diagnostics)
 	}
-	d.pipeline.metrics.expect(opts.set)
 	d.consumer, err = stream.NewConsumer(stream.ConsumerOptions{
-		Connection: connection, Topic: cfg.Kafka.Topic, Group: cfg.Kafka.Group, Open: d.pipeline.open,
+		Connection: connection, Topic: cfg.Kafka.Topic, Group: cfg.Kafka.Group,
+		Open: d.open, Missing: d.missing, Replaced: d.replaced,
 		Logger: logger.With("component", "consumer"), Registerer: d.registry,
 	})
 	if err != nil {
@@ -155,9 +167,18 @@ func (d *daemon) consume(ctx context.Context) (err error) {
 		}
 		return fmt.Errorf("starting to work jobs: %w", err)
 	}
-	d.pipeline.alerts = kept
 	d.store.Store(kept)
 	return d.consumer.Run(ctx)
+}
+
+// open takes over a partition. Rules that can't be evaluated in a topic of as many
+// partitions are a mistake of the configuration.
+func (d *daemon) open(ctx context.Context, a stream.Assignment) (stream.Processor, stream.Resume, error) {
+	processor, resume, err := d.pipeline.Open(ctx, d.store.Load(), a)
+	if _, ok := errors.AsType[diag.List](err); ok {
+		err = usageError(err)
+	}
+	return processor, resume, err
 }
 
 // openStore tries until the store opens, or until ctx ends and it returns nil.
@@ -202,7 +223,7 @@ func (d *daemon) ready(ctx context.Context) error {
 	if err := kept.Ping(ctx); err != nil {
 		reasons = append(reasons, fmt.Errorf("the store does not answer: %w", err))
 	}
-	return errors.Join(append(reasons, d.pipeline.ready(), d.consumer.Ready())...)
+	return errors.Join(append(reasons, d.pipeline.Ready(), d.consumer.Ready())...)
 }
 
 // warnShortcomings names what leads to less than rules ask for, by the

@@ -95,7 +95,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 	work.Go(func() error { return play(ctx, stage, broker.Addrs()) })
 	work.Go(func() error {
 		return runDaemon(ctx, daemonOptions{
-			config: c.config(broker.Addrs(), filepath.Join(folder, "holdfast.db"), service), set: set,
+			config: c.config(broker.Addrs(), folder, service), set: set,
 			directory: newDemoDirectory(stage.Contacts()), listener: listener, demoAccount: demoOwner,
 			logger: c.logger(std.err), diagnostics: std.err, onAlert: tell.alert,
 		})
@@ -105,12 +105,13 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 
 // config is the configuration of the demo's daemon: what a small service would
 // write, with the SMS shown rather than sent.
-func (c *demoCommand) config(brokers []string, database string, service *service) *config.Config {
+func (c *demoCommand) config(brokers []string, folder string, service *service) *config.Config {
 	return &config.Config{
 		Kafka: config.Kafka{
 			Brokers: brokers, Topic: demoTopic, Group: "holdfast", DeadLetterTopic: demoTopic + ".dead-letter", ClientID: "holdfast",
 		},
-		Store:        config.Store{URL: config.NewSecret("sqlite://" + database)},
+		Engine:       config.Engine{Snapshots: config.Snapshots{Directory: filepath.Join(folder, "snapshots")}},
+		Store:        config.Store{URL: config.NewSecret("sqlite://" + filepath.Join(folder, "holdfast.db"))},
 		MaxActionAge: 10 * time.Minute,
 		ServiceName:  demoService,
 		Notify:       config.Notify{SMS: &config.SMS{Provider: config.Development}, MaxPerDay: 10},

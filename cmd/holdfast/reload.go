@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/holdfastd/holdfast/config"
+	"github.com/holdfastd/holdfast/pipeline"
 )
 
 // reload reads configuration, rules and contacts again and puts them in force,
@@ -34,21 +35,24 @@ func (d *daemon) reload(ctx context.Context) (err error) {
 	}
 	// Contacts are checked by reading them; the rules come last, because only
 	// they can still be refused.
-	if err := evaluable(set, d.config.Engine.MaxEntries, int(d.pipeline.partitions.Load())); err != nil {
+	ruleSet, err := pipeline.NewRuleSet(set, engineOptions(d.config.Engine))
+	if err != nil {
+		return err
+	}
+	if err := d.pipeline.Check(ruleSet); err != nil {
 		return err
 	}
 	if err := d.contacts.Reload(); err != nil {
 		return err
 	}
-	if err := d.pipeline.use(set); err != nil {
+	if err := d.pipeline.Use(ruleSet); err != nil {
 		return err
 	}
-	d.pipeline.metrics.expect(set)
 	d.warnShortcomings(set)
 	if changed := needRestart(d.config, cfg); len(changed) > 0 {
 		d.logger.Warn("Some settings changed that take effect at the next start only", "sections", changed)
 	}
-	d.logger.Info("Reloaded", "rules", len(set.Rules), "rule_set", set.Hash)
+	d.logger.Info("Reloaded", "rules", len(set.Rules), "rule_set", ruleSet.Hash)
 	return nil
 }
 

@@ -11,11 +11,15 @@ import (
 	"github.com/holdfastd/holdfast/config"
 	"github.com/holdfastd/holdfast/notify"
 	"github.com/holdfastd/holdfast/rules"
+	"github.com/holdfastd/holdfast/stream"
 )
 
 type runCommand struct {
 	Config string   `short:"c" required:"" help:"The configuration file." placeholder:"FILE"`
 	Rules  []string `help:"Rule files or folders, in place of those in the configuration." placeholder:"PATH"`
+
+	MissingRecords string `help:"What to do where retention has deleted records that were not read yet: stop, or skip them." enum:"stop,skip" default:"stop"`
+	ReplacedTopic  string `help:"What to do where the topic is not the one that was read before, or has lost records: stop, or forget what is known of it and start over." enum:"stop,start-over" default:"stop"`
 }
 
 func (*runCommand) Help() string {
@@ -37,10 +41,17 @@ func (c *runCommand) Run(ctx context.Context, std streams) error {
 	if !terminal(drawing) {
 		drawing = io.Discard // a log that machines read has the findings as one line
 	}
-	return runDaemon(ctx, daemonOptions{
+	opts := daemonOptions{
 		config: cfg, set: set, logger: newLogger(cfg.Log, std.err), diagnostics: std.err,
 		load: func() (*config.Config, *rules.Set, error) { return loadAll(c.Config, c.Rules, drawing) },
-	})
+	}
+	if c.MissingRecords == "skip" {
+		opts.missing = stream.SkipMissing
+	}
+	if c.ReplacedTopic == "start-over" {
+		opts.replaced = stream.StartOverIfReplaced
+	}
+	return runDaemon(ctx, opts)
 }
 
 // loadAll reads the configuration and the rules it names, or those at the paths

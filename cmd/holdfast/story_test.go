@@ -53,6 +53,24 @@ func TestStoryEndToEnd(t *testing.T) {
 	})
 }
 
+// TestACleanRestartReplaysNothing stops a daemon and starts another in its place.
+func TestACleanRestartReplaysNothing(t *testing.T) {
+	w := newWorld(t, os.Getenv("HOLDFAST_KAFKA"), os.Getenv("HOLDFAST_POSTGRES"))
+	want := w.produce(t, 3000)
+	d := w.start(t)
+	w.awaitAlerts(t, len(want))
+	d.awaitMetric(t, "holdfast_events_consumed_total", 3000)
+	d.stop(t)
+
+	d = w.start(t)
+	d.await(t, "ready", func() bool { status, _ := d.get(t, "/-/ready"); return status == http.StatusOK })
+	d.awaitMetric(t, "holdfast_events_consumed_total", 0)
+	w.send(t, now(`"type":"x.a","account":"ana"`))
+	d.awaitMetric(t, "holdfast_events_consumed_total", 1)
+	d.awaitMetric(t, "holdfast_snapshots_unusable_total", 0)
+	d.stop(t)
+}
+
 // TestBadEventsRulesAndReloads sends what is no event and reloads what are no
 // rules: neither stops the stream.
 func TestBadEventsRulesAndReloads(t *testing.T) {
@@ -138,6 +156,9 @@ func TestMistakesStopTheStart(t *testing.T) {
 		"no such configuration": {"run", "-c", w.config + ".not"},
 		"an unknown list":       {"run", "-c", w.config, "--rules", w.write(t, "later.yaml", "rules:\n  - {id: a, title: T, level: low, group_by: account, match: client.ip in list(\"bad\")}\n")},
 		"an unknown flag":       {"run", "--nope"},
+		"an unknown choice":     {"run", "-c", w.config, "--missing-records", "guess"},
+		"no place for snapshots": {"run", "-c", w.write(t, "place.yaml",
+			"kafka: {brokers: [\"127.0.0.1:1\"], topic: t}\nengine: {snapshots: {directory: token/snapshots}}\nweb: {listen: \"127.0.0.1:0\"}\n")},
 		"an address nobody has": {"demo", "--listen", "192.0.2.1:1"},
 	} {
 		t.Run(name, func(t *testing.T) {

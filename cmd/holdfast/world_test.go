@@ -106,6 +106,7 @@ notify:
   sms: {provider: twilio, account_sid: %s, auth_token_file: token, from: "+15550000", base_url: %q}
 respond: {sessions: {url: %q, secret_file: sessions-secret}}
 web: {listen: "127.0.0.1:0"}
+engine: {snapshots: {directory: snapshots, interval: 1s}}
 `, brokers, w.topic, w.topic, w.inApp.url, account, sms.URL, w.sessions.url))
 	return w
 }
