@@ -21,6 +21,7 @@ build: ## Build bin/holdfast, static
 .PHONY: test
 test: ## Run the tests; needs Go alone
 	$(GO) test ./...
+	$(GO) -C bench test ./...
 
 .PHONY: race
 race: ## Run the tests under the race detector; needs a C compiler too
@@ -42,10 +43,12 @@ bench: build ## Measure, and print the table of docs/benchmarks.md, some 15 minu
 .PHONY: lint
 lint: $(GOLANGCI) ## Check style, mistakes and who imports whom
 	$(GOLANGCI) run
+	cd bench && ../$(GOLANGCI) run
 
 .PHONY: fmt
 fmt: $(GOLANGCI) ## Format the code
 	$(GOLANGCI) fmt
+	cd bench && ../$(GOLANGCI) fmt
 
 .PHONY: tools
 tools: $(GOLANGCI) ## Build and fetch what lint and integration use

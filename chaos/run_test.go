@@ -116,6 +116,7 @@ store: {url_file: store-url}
 engine:
   lateness: %v
   max_lateness: %v
+  idle_after: 2s
   trust_after: %v
   max_groups: %d
 %s`, []string{r.kafka.address}, topic, lateness, maxLateness, trustAfter, maxGroups, snapshots)

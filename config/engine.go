@@ -15,6 +15,10 @@ type Engine struct {
 	// events that come late. No shorter than Lateness. Defaults to 15m.
 	MaxLateness time.Duration
 
+	// IdleAfter is how long a partition must have had no event before its
+	// watermark moves with the clock. At least 1s. Defaults to 30s.
+	IdleAfter time.Duration
+
 	// TrustAfter is how long after its first accepted login a device becomes
 	// known. At least 1ms. Defaults to 24h.
 	TrustAfter time.Duration
@@ -47,6 +51,7 @@ func defaultEngine() Engine {
 	return Engine{
 		Lateness:    5 * time.Second,
 		MaxLateness: 15 * time.Minute,
+		IdleAfter:   30 * time.Second,
 		TrustAfter:  24 * time.Hour,
 		MaxEntries:  10_000,
 		MaxGroups:   1_000_000,
@@ -61,6 +66,7 @@ func (e *Engine) read(s *section) {
 	if e.MaxLateness < e.Lateness && !s.has("max_lateness") {
 		s.exclude(fmt.Sprintf("is longer than `max_lateness`, which is %v if it isn't set", e.MaxLateness), "lateness")
 	}
+	s.duration("idle_after", &e.IdleAfter, time.Second)
 	s.duration("trust_after", &e.TrustAfter, least)
 	s.number("max_entries", &e.MaxEntries, 1, 1_000_000)
 	s.number("max_groups", &e.MaxGroups, 1000, 100_000_000)

@@ -32,7 +32,7 @@ func TestEverySetting(t *testing.T) {
 		},
 		Rules:        []string{"testdata/full.yaml", "testdata/secrets"},
 		Lists:        map[string][]string{"vip": {"ana", "bob"}, "networks": {"10.0.0.0/8", "2001:db8::/32"}},
-		Engine:       Engine{Lateness: time.Millisecond, MaxLateness: (9*24 + 3) * time.Hour, TrustAfter: 72 * time.Hour, MaxEntries: 5, MaxGroups: 2000, Snapshots: Snapshots{Directory: "testdata/not-there-yet", Interval: 90 * time.Second}},
+		Engine:       Engine{Lateness: time.Millisecond, MaxLateness: (9*24 + 3) * time.Hour, IdleAfter: 7 * time.Second, TrustAfter: 72 * time.Hour, MaxEntries: 5, MaxGroups: 2000, Snapshots: Snapshots{Directory: "testdata/not-there-yet", Interval: 90 * time.Second}},
 		Store:        Store{URL: NewSecret("postgres://holdfast:hunter2@db.internal/holdfast")},
 		MaxActionAge: 90 * time.Minute,
 		Directory: &Directory{
@@ -80,6 +80,7 @@ func TestDefaults(t *testing.T) {
 		Engine: Engine{
 			Lateness:    5 * time.Second,
 			MaxLateness: 15 * time.Minute,
+			IdleAfter:   30 * time.Second,
 			TrustAfter:  24 * time.Hour,
 			MaxEntries:  10_000,
 			MaxGroups:   1_000_000,

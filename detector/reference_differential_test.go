@@ -197,7 +197,7 @@ func (t *trial) minimized() *trial {
 				}
 			}
 		}
-		for i := len(best.restarts) - 1; i >= 0; i-- {
+		for i := range slices.Backward(best.restarts) {
 			next := best
 			next.restarts = slices.Delete(slices.Clone(best.restarts), i, i+1)
 			smaller = differs(next) || smaller

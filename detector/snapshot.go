@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 	"sync/atomic"
 
 	"github.com/holdfastd/holdfast"
@@ -106,7 +107,7 @@ func (e *Engine) Snapshot(mark Mark) *Snapshot {
 	s := &Snapshot{header: header{
 		Mark: mark, Partition: e.opts.Partition, Key: [2]uint64{e.key.k0, e.key.k1},
 		Watermark: e.watermark, Started: e.started, Events: e.events, Serial: e.serial,
-		Names: e.names[:len(e.names):len(e.names)],
+		Names: slices.Clip(e.names),
 	}}
 	for _, r := range e.rules {
 		s.header.Rules = append(s.header.Rules, ruleHeader{r.rule.ID, r.rule.Version, r.rule.Status, r.owner, r.hand})

@@ -119,7 +119,7 @@ func runDaemon(ctx context.Context, opts daemonOptions) (err error) {
 	}
 	d.consumer, err = stream.NewConsumer(stream.ConsumerOptions{
 		Connection: connection, Topic: cfg.Kafka.Topic, Group: cfg.Kafka.Group,
-		Open: d.open, Missing: d.missing, Replaced: d.replaced,
+		Open: d.open, Missing: d.missing, Replaced: d.replaced, IdleAfter: cfg.Engine.IdleAfter,
 		Logger: logger.With("component", "consumer"), Registerer: d.registry,
 	})
 	if err != nil {
