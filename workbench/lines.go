@@ -36,7 +36,6 @@ const blockBytes = 1 << 16
 type block struct {
 	buf   []byte
 	lines []line
-	rest  int // where in buf a line begins whose end has not been read
 }
 
 // eachBlock fills blocks with the lines of the files in turn, and hands them on
