@@ -114,11 +114,9 @@ func (e *Engine) idsOf(profile memory.Ref, id string) memory.Ref {
 	if c.Kind() != cellProfile || c[profileSessions] == 0 || id == "" {
 		return 0
 	}
-	hash := e.key.narrow(id)
-	for all := e.arena.Read(memory.Ref(c[profileSessions])).Payload(); len(all) > 0; all = all[sessionWords:] {
-		if all[sessionHash] == hash {
-			return session(all[:sessionWords]).ids()
-		}
+	all := sessions{e.arena.Read(memory.Ref(c[profileSessions])).Payload(), int(c[profileFlags] >> countSessions & 0xff)}
+	if i, ok := all.find(e.key.narrow(id)); ok {
+		return all.at(i).ids()
 	}
 	return 0
 }

@@ -333,7 +333,7 @@ func (e *Engine) drain(out *Output) {
 		s.Forget()
 		clear(e.places)
 
-		a.alert.Sessions = e.sessions(a, &s)
+		a.alert.Sessions = e.splitSessions(a, &s)
 		if a.alert.Status == holdfast.Stable && a.alert.Level >= holdfast.High {
 			e.disturb(a, &s)
 		}

@@ -30,11 +30,12 @@ type profile struct {
 	alarmed    holdfast.Instant
 	wasAlarmed bool
 
-	where       whereabouts
-	sim         change
-	phone       uint64 // hash of the number; 0 if unknown
-	phoneChange change
-	sessions    memory.Ref // see session
+	where        whereabouts
+	sim          change
+	phone        uint64 // hash of the number; 0 if unknown
+	phoneChange  change
+	sessions     memory.Ref // see sessions
+	sessionCount int
 
 	devices             []device
 	countries, networks places
@@ -167,7 +168,7 @@ func (e *Engine) tidyProfile(t *grouping, record uint32) {
 		}
 		return
 	}
-	e.endSessions(p, func(session) bool { return true })
+	e.endSessions(p, func(uint64, session) bool { return true })
 	e.loaded = 0
 	e.unhang(t, record, t.Chain(record))
 }
@@ -339,7 +340,7 @@ const (
 	profileSIM
 	profilePhone
 	profilePhoneChange
-	profileFlags // what is known, and how many devices, countries and networks
+	profileFlags // what is known, and how many devices, countries, networks and sessions
 	profileSessions
 	profileLists
 
@@ -357,6 +358,7 @@ const (
 	countDevices   = 8  // shift
 	countCountries = 16 // shift
 	countNetworks  = 24 // shift
+	countSessions  = 32 // shift
 
 	flagTrusted   = 1
 	flagDoubted   = 2
@@ -389,7 +391,7 @@ func (p *profile) read(c memory.Chunk) {
 	p.sim = change{holdfast.Instant(c[profileSIM]), flags&flagSIM != 0}
 	p.phone = c[profilePhone]
 	p.phoneChange = change{holdfast.Instant(c[profilePhoneChange]), flags&flagPhoneChange != 0}
-	p.sessions = memory.Ref(c[profileSessions])
+	p.sessions, p.sessionCount = memory.Ref(c[profileSessions]), int(flags>>countSessions&0xff)
 	rest := c[profileLists:]
 	for range flags >> countDevices & 0xff {
 		bits := rest[4]
@@ -410,7 +412,7 @@ func (p *profile) write(c memory.Chunk) {
 	c[profilePhone], c[profilePhoneChange] = p.phone, uint64(p.phoneChange.at)
 	c[profileFlags] = flag(p.wasAlarmed, flagAlarmed) | flag(p.where.known, flagWhere) | flag(p.sim.known, flagSIM) |
 		flag(p.phoneChange.known, flagPhoneChange) | uint64(len(p.devices))<<countDevices |
-		uint64(len(p.countries))<<countCountries | uint64(len(p.networks))<<countNetworks
+		uint64(len(p.countries))<<countCountries | uint64(len(p.networks))<<countNetworks | uint64(p.sessionCount)<<countSessions
 	c[profileSessions] = uint64(p.sessions)
 	rest := c[profileLists:]
 	for i := range p.devices {

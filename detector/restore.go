@@ -373,19 +373,23 @@ func (x *inspection) profile(c memory.Chunk) error {
 		c.Used() != profileLists-1+int(deviceWords*devices+placeWords*(countries+networks)) {
 		return errState
 	}
-	if c[profileSessions] == 0 {
+	count := int(flags >> countSessions & 0xff)
+	if c[profileSessions] == 0 || count == 0 {
+		if c[profileSessions] != 0 || count != 0 {
+			return errState
+		}
 		return nil
 	}
-	sessions, err := x.marks.Take(memory.Ref(c[profileSessions]))
+	chunk, err := x.marks.Take(memory.Ref(c[profileSessions]))
 	if err != nil {
 		return err
 	}
-	all := sessions.Payload()
-	if sessions.Kind() != chunkSessions || len(all) == 0 || len(all)%sessionWords != 0 || len(all) > maxSessions*sessionWords {
+	all := sessions{chunk.Payload(), count}
+	if chunk.Kind() != chunkSessions || len(all.words)%sessionWords != 0 || count > all.room() || count > maxSessions {
 		return errState
 	}
-	for ; len(all) > 0; all = all[sessionWords:] {
-		ids, err := x.marks.Take(session(all[:sessionWords]).ids())
+	for i := range count {
+		ids, err := x.marks.Take(all.at(i).ids())
 		if err != nil {
 			return err
 		}
