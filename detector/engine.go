@@ -104,7 +104,6 @@ type Engine struct {
 	tuple     tuple
 	entry     entry
 	list      entries
-	spare     entries
 	refs      []memory.Ref
 	dueNow    []uint32
 	words     []uint64

@@ -100,32 +100,6 @@ func (es entries) count() int {
 	return n
 }
 
-// newest is the newest time among them; there is none if there are none.
-func (es entries) newest() (holdfast.Instant, bool) {
-	if len(es) == 0 {
-		return 0, false
-	}
-	en, es := es.cut()
-	newest := en.time()
-	for len(es) > 0 {
-		en, es = es.cut()
-		newest = max(newest, en.time())
-	}
-	return newest, true
-}
-
-// keep drops, in place, the entries that are not to be kept.
-func (es entries) keep(wanted func(entry) bool) entries {
-	kept := es[:0]
-	for rest := es; len(rest) > 0; {
-		var en entry
-		if en, rest = rest.cut(); wanted(en) {
-			kept = append(kept, en...)
-		}
-	}
-	return kept
-}
-
 // alertHash is the hash in an alert's id: rule id, "-", hash in hex.
 type alertHash [12]byte
 

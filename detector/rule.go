@@ -101,15 +101,14 @@ func (r *rulePlan) apply(e *Engine, s *scope, out *Output) {
 	}
 }
 
-// groupOf finds the event's group, lets it forget what is too old to count, and
-// loads its entries. There is none if one of the group's fields is empty.
+// groupOf finds the event's group and lets it forget what is too old to count.
+// There is none if one of the group's fields is empty.
 func (r *rulePlan) groupOf(e *Engine, s *scope, set *settings) (group, bool) {
 	p := e.place(r.table, s)
 	if !p.belongs {
 		return group{}, false
 	}
 	g := e.look(r.ruleState, p)
-	e.list = e.list[:0]
 	if g.stored {
 		e.forget(&g, r.span(set.timespan)+e.opts.MaxLateness)
 	}

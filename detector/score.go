@@ -43,7 +43,7 @@ func (r *rulePlan) applyScore(e *Engine, s *scope, out *Output) {
 		}
 	}
 	sum += points
-	en, full := r.evidence(e, s)
+	en, full := r.evidence(e, s, &g)
 	if sum >= set.threshold {
 		r.complete(e, s, &g, set, e.list)
 		sum = 0 // it starts anew; what it decays from does not
@@ -57,8 +57,9 @@ func (r *rulePlan) applyScore(e *Engine, s *scope, out *Output) {
 }
 
 // evidence loads the last events and the one at hand. It reports whether the
-// first of them had to go.
-func (r *ruleState) evidence(e *Engine, s *scope) (en entry, full bool) {
+// first of them has to go.
+func (r *rulePlan) evidence(e *Engine, s *scope, g *group) (en entry, full bool) {
+	e.list = e.load(e.list[:0], g)
 	if full = e.list.count() == maxEvidence; full {
 		first, _ := e.list.cut()
 		e.list = slices.Delete(e.list, 0, len(first))
@@ -71,8 +72,7 @@ func (r *ruleState) evidence(e *Engine, s *scope) (en entry, full bool) {
 // keepEvidence stores what evidence has loaded.
 func (e *Engine) keepEvidence(g *group, en entry, full bool) {
 	if full {
-		e.replace(g, e.list)
-	} else {
-		e.push(g, en)
+		e.dropFirst(g, 1)
 	}
+	e.push(g, en)
 }

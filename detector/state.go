@@ -1,7 +1,6 @@
 package detector
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -256,7 +255,6 @@ func (e *Engine) settle(g *group) {
 }
 
 // newest is the newest time of what the group has gathered, if it has anything.
-// That of a count is the newest of its entries, which are loaded.
 func (e *Engine) newest(g *group) (holdfast.Instant, bool) {
 	switch {
 	case g.sequence != 0:
@@ -266,17 +264,16 @@ func (e *Engine) newest(g *group) (holdfast.Instant, bool) {
 	case g.surge != 0:
 		return holdfast.Instant(e.arena.Read(g.surge)[surgeNewest]), true
 	}
-	return e.list.newest()
+	w := e.survey(g)
+	return w.newest, w.count > 0
 }
 
 // forget drops what the watermark has left behind: what was gathered by span
 // after the newest of it, the suppression by lateness after its end.
 func (e *Engine) forget(g *group, span time.Duration) {
-	e.list = e.load(e.list[:0], g)
 	if newest, ok := e.newest(g); ok && e.watermark > newest.Add(span) {
 		e.clear(g)
 		e.drop(g, cellSurge)
-		e.list = e.list[:0]
 	}
 	if g.open != 0 && e.watermark > e.suppressedUntil(g).Add(e.opts.MaxLateness) {
 		e.drop(g, cellOpen)
@@ -286,11 +283,6 @@ func (e *Engine) forget(g *group, span time.Duration) {
 // remembersUntil returns the watermark past which the group may be empty.
 func (e *Engine) remembersUntil(g *group) holdfast.Instant {
 	until := e.watermark
-	if g.entries != 0 {
-		e.list = e.load(e.list[:0], g)
-	} else {
-		e.list = e.list[:0]
-	}
 	if newest, ok := e.newest(g); ok {
 		until = max(until, newest.Add(g.rule.longest+e.opts.MaxLateness))
 	}
@@ -298,89 +290,4 @@ func (e *Engine) remembersUntil(g *group) holdfast.Instant {
 		until = max(until, e.suppressedUntil(g).Add(e.opts.MaxLateness))
 	}
 	return until
-}
-
-// load appends a group's entries to a buffer, in the order of arrival.
-func (e *Engine) load(to entries, g *group) entries {
-	if g.entries == 0 {
-		return to
-	}
-	e.refs = e.refs[:0]
-	for ref := g.entries; ref != 0; {
-		c := e.arena.Read(ref)
-		if c.Owner() == g.rule.owner && c.Kind() == cellEntries {
-			e.refs = append(e.refs, ref)
-		}
-		ref = c.Next()
-	}
-	for _, ref := range slices.Backward(e.refs) {
-		to = append(to, e.arena.Read(ref).Payload()...)
-	}
-	return to
-}
-
-// push stores one more entry of a group.
-func (e *Engine) push(g *group, en entry) {
-	if g.entries != 0 {
-		c := e.arena.Own(g.entries)
-		used := c.Used()
-		switch {
-		case used+len(en) <= c.Room():
-			c.SetUsed(used + len(en))
-			copy(c.Payload()[used:], en)
-			return
-		case used+len(en) <= memory.MaxPayload:
-			ref := e.arena.Alloc(g.rule.owner, cellEntries, used+len(en))
-			c, larger := e.arena.Read(g.entries), e.arena.Own(ref)
-			copy(larger.Payload()[copy(larger.Payload(), c.Payload()):], en)
-			larger.SetNext(c.Next())
-			e.relink(g.table, g.record, g.entries, ref)
-			e.arena.Free(g.entries)
-			g.entries = ref
-			return
-		}
-	}
-	// There will be another one: chunks that were soon too small would lie about.
-	room := len(en)
-	if g.entries == 0 {
-		room *= 2
-	}
-	if c := e.add(g, cellEntries, room); c != nil {
-		c.SetUsed(len(en))
-		copy(c.Payload(), en)
-	}
-}
-
-// replace stores a list in place of the group's entries.
-func (e *Engine) replace(g *group, list entries) {
-	e.clearEntries(g)
-	for len(list) > 0 {
-		run := 0
-		for rest := list; len(rest) > 0; {
-			var en entry
-			if en, rest = rest.cut(); run+len(en) > memory.MaxPayload {
-				break
-			}
-			run += len(en)
-		}
-		c := e.add(g, cellEntries, run)
-		if c == nil {
-			return
-		}
-		copy(c.Payload(), list)
-		list = list[run:]
-	}
-}
-
-// clearEntries drops a group's entries.
-func (e *Engine) clearEntries(g *group) {
-	for ref := g.entries; ref != 0; {
-		c := e.arena.Read(ref)
-		next := c.Next()
-		if c.Owner() == g.rule.owner && c.Kind() == cellEntries {
-			e.unhang(g.table, g.record, ref)
-		}
-		ref = next
-	}
-	g.entries = 0
 }

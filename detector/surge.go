@@ -36,10 +36,6 @@ func (b *baseline) train(x, alpha float64, surge *rules.Surge) {
 	b.closed++
 }
 
-// maxEmpty bounds how many empty buckets in a row are gone through one by one.
-// What is left of a baseline after so many is nothing.
-const maxEmpty = 1 << 20
-
 // advance closes the buckets before the one that an event belongs to. A late
 // event counts in the current one.
 func (b *baseline) advance(bucket int64, surge *rules.Surge) {
@@ -48,10 +44,27 @@ func (b *baseline) advance(bucket int64, surge *rules.Surge) {
 	}
 	alpha := 1 - math.Exp2(-float64(surge.Bucket)/float64(surge.HalfLife))
 	b.train(float64(b.count), alpha, surge)
-	for range min(bucket-b.bucket-1, maxEmpty) {
-		b.train(0, alpha, surge)
-	}
+	b.rest(bucket-b.bucket-1, alpha)
 	b.bucket, b.count, b.fired = bucket, 0, false
+}
+
+// rest lets empty buckets train the baseline. A long run of them would take as
+// long to go through; what comes of it is known: each takes the share alpha of the
+// mean, and adds alpha times its square to the variance before taking its share of
+// that.
+func (b *baseline) rest(buckets int64, alpha float64) {
+	const oneByOne = 1000
+	for range min(buckets, oneByOne) {
+		d := -b.mean
+		b.mean += alpha * d
+		b.variance = (1 - alpha) * (b.variance + alpha*d*d)
+	}
+	if more := buckets - oneByOne; more > 0 {
+		left := math.Pow(1-alpha, float64(more))
+		b.variance = left * (b.variance + b.mean*b.mean*(1-left))
+		b.mean *= left
+	}
+	b.closed += int(buckets)
 }
 
 // floor is a/b rounded down, for positive b.
@@ -108,7 +121,7 @@ func (r *rulePlan) applySurge(e *Engine, s *scope, out *Output) {
 	}
 	b.advance(bucket, surge)
 	b.count++
-	en, full := r.evidence(e, s)
+	en, full := r.evidence(e, s, &g)
 	fires := !b.fired && b.closed >= surge.Warmup && b.count >= surge.Min && float64(b.count) > b.mean+surge.Sigmas*b.deviation()
 	if fires {
 		b.fired = true

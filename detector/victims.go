@@ -30,10 +30,8 @@ func (e *Engine) classOf(g *group) int {
 		return armed
 	case g.surge != 0 || g.sequence != 0 && e.furtherThanFirst(g):
 		return gather
-	case g.entries != 0:
-		if e.list = e.load(e.list[:0], g); e.list.count() > 1 {
-			return gather
-		}
+	case e.survey(g).count > 1:
+		return gather
 	}
 	return single
 }
@@ -43,9 +41,6 @@ func (e *Engine) makeRoom(r *ruleState) {
 	if r.stored < e.opts.MaxGroups {
 		return
 	}
-	// The group at hand still needs what it has loaded.
-	e.list, e.spare = e.spare, e.list
-	defer func() { e.list, e.spare = e.spare, e.list }()
 	t := r.grouping
 	if r.victims == nil {
 		r.victims = new(victims)

@@ -1,0 +1,181 @@
+package detector
+
+import (
+	"slices"
+
+	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/detector/memory"
+)
+
+// The entries of a group lie in the chunks of its chain that are cellEntries, the
+// newest chunk first. There are as many as max_entries, by default 10,000: what is
+// done at every event must not copy them, and must not write those that stay.
+
+// window is what is to be known of a group's entries at every event.
+type window struct {
+	newest, oldest holdfast.Instant // times; of no entry, they mean nothing
+	count          int
+}
+
+// survey looks at a group's entries.
+func (e *Engine) survey(g *group) window {
+	var w window
+	for ref := g.entries; ref != 0; {
+		c := e.arena.Read(ref)
+		if g.holds(c) {
+			for rest := entries(c.Payload()); len(rest) > 0; {
+				var en entry
+				en, rest = rest.cut()
+				if w.count == 0 {
+					w.newest, w.oldest = en.time(), en.time()
+				}
+				w.newest, w.oldest = max(w.newest, en.time()), min(w.oldest, en.time())
+				w.count++
+			}
+		}
+		ref = c.Next()
+	}
+	return w
+}
+
+// holds reports whether a chunk of the chain holds entries of the group.
+func (g *group) holds(c memory.Chunk) bool {
+	return c.Owner() == g.rule.owner && c.Kind() == cellEntries
+}
+
+// load appends a group's entries to a buffer, in the order of arrival.
+func (e *Engine) load(to entries, g *group) entries {
+	if g.entries == 0 {
+		return to
+	}
+	e.refs = e.refs[:0]
+	for ref := g.entries; ref != 0; {
+		c := e.arena.Read(ref)
+		if g.holds(c) {
+			e.refs = append(e.refs, ref)
+		}
+		ref = c.Next()
+	}
+	for _, ref := range slices.Backward(e.refs) {
+		to = append(to, e.arena.Read(ref).Payload()...)
+	}
+	return to
+}
+
+// push stores one more entry of a group.
+func (e *Engine) push(g *group, en entry) {
+	if g.entries != 0 {
+		c := e.arena.Own(g.entries)
+		used := c.Used()
+		switch {
+		case used+len(en) <= c.Room():
+			c.SetUsed(used + len(en))
+			copy(c.Payload()[used:], en)
+			return
+		case used+len(en) <= memory.MaxPayload:
+			ref := e.arena.Alloc(g.rule.owner, cellEntries, used+len(en))
+			c, larger := e.arena.Read(g.entries), e.arena.Own(ref)
+			copy(larger.Payload()[copy(larger.Payload(), c.Payload()):], en)
+			larger.SetNext(c.Next())
+			e.relink(g.table, g.record, g.entries, ref)
+			e.arena.Free(g.entries)
+			g.entries = ref
+			return
+		}
+	}
+	// There will be another one: chunks that were soon too small would lie about.
+	room := len(en)
+	if g.entries == 0 {
+		room *= 2
+	}
+	if c := e.add(g, cellEntries, room); c != nil {
+		c.SetUsed(len(en))
+		copy(c.Payload(), en)
+	}
+}
+
+// dropEntries drops the entries that are not wanted any more, and leaves alone the
+// chunks of which none goes. It returns how many went.
+func (e *Engine) dropEntries(g *group, unwanted func(entry) bool) int {
+	dropped := 0
+	for ref := g.entries; ref != 0; {
+		c := e.arena.Read(ref)
+		next := c.Next()
+		if g.holds(c) {
+			dropped += e.dropFrom(g, ref, unwanted)
+		}
+		ref = next
+	}
+	return dropped
+}
+
+// dropFirst drops the entries that were the first to arrive.
+func (e *Engine) dropFirst(g *group, n int) {
+	e.refs = e.refs[:0]
+	for ref := g.entries; ref != 0; ref = e.arena.Read(ref).Next() {
+		if g.holds(e.arena.Read(ref)) {
+			e.refs = append(e.refs, ref)
+		}
+	}
+	for _, ref := range slices.Backward(e.refs) {
+		if n == 0 {
+			return
+		}
+		e.dropFrom(g, ref, func(entry) bool {
+			n--
+			return n >= 0
+		})
+		n = max(n, 0)
+	}
+}
+
+// dropFrom drops entries of one chunk, and the chunk if none is left.
+func (e *Engine) dropFrom(g *group, ref memory.Ref, unwanted func(entry) bool) int {
+	kept, dropped := 0, 0
+	for rest := entries(e.arena.Read(ref).Payload()); len(rest) > 0; {
+		var en entry
+		if en, rest = rest.cut(); unwanted(en) {
+			dropped++
+			continue
+		}
+		if dropped > 0 {
+			copy(e.arena.Own(ref).Payload()[kept:], en)
+		}
+		kept += len(en)
+	}
+	switch {
+	case dropped == 0:
+	case kept > 0:
+		e.arena.Own(ref).SetUsed(kept)
+	default:
+		if ref == g.entries {
+			g.entries = e.olderChunk(g, ref)
+		}
+		e.unhang(g.table, g.record, ref)
+	}
+	return dropped
+}
+
+// olderChunk is the group's next chunk of entries in the chain, 0 if there is
+// none.
+func (e *Engine) olderChunk(g *group, ref memory.Ref) memory.Ref {
+	for ref = e.arena.Read(ref).Next(); ref != 0; ref = e.arena.Read(ref).Next() {
+		if g.holds(e.arena.Read(ref)) {
+			break
+		}
+	}
+	return ref
+}
+
+// clearEntries drops a group's entries.
+func (e *Engine) clearEntries(g *group) {
+	for ref := g.entries; ref != 0; {
+		c := e.arena.Read(ref)
+		next := c.Next()
+		if g.holds(c) {
+			e.unhang(g.table, g.record, ref)
+		}
+		ref = next
+	}
+	g.entries = 0
+}
