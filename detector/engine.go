@@ -106,6 +106,7 @@ type Engine struct {
 	list      entries
 	refs      []memory.Ref
 	dueNow    []uint32
+	present   []uint16
 	words     []uint64
 	text      []byte
 	different hashSet

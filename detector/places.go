@@ -31,6 +31,14 @@ func (ps places) find(hash uint64) *origin {
 	return &ps[i]
 }
 
+// findAt returns the place, nil if no accepted login came from there lately.
+func (ps places) findAt(hash uint64, t holdfast.Instant) *origin {
+	if p := ps.find(hash); p != nil && p.last >= t.Add(-profileSpan) {
+		return p
+	}
+	return nil
+}
+
 // accept remembers where an accepted login came from. A full list gives up the
 // place that was new last: an attacker must not push out where the owner lives.
 func (ps *places) accept(hash uint64, t holdfast.Instant) {

@@ -48,9 +48,10 @@ type override struct {
 	settings settings
 }
 
-// maxTypes bounds the types of event that have a plan of their own. There are
-// more only if somebody makes them up: those share the general one.
-const maxTypes = 1024
+// maxTypes bounds the types of event that have a plan of their own: those that
+// there are, and as many of the user's own. If more come, somebody makes them up;
+// they share the general plan.
+const maxTypes = 96
 
 // planFor returns the plan for the events of a type.
 func (e *Engine) planFor(eventType string) *plan {
@@ -80,7 +81,9 @@ func (e *Engine) makePlans() {
 	}
 	e.sharing = expression.Share(programs)
 	e.plans = make(map[string]*plan)
-	e.planFor(holdfast.TypeAlert)
+	for _, eventType := range holdfast.EventTypes {
+		e.planFor(eventType)
+	}
 	e.general = e.plan(func(program *expression.Program) condition { return condition{whole: program} }, false)
 }
 

@@ -99,13 +99,31 @@ func (e *Engine) profileAt(record uint32) *profile {
 	return &e.profile
 }
 
-// profileOf loads the profile of the event's account; nil if it has none.
+// profileOf loads the profile of the event's account; nil if it has none, or one
+// that is forgotten, whether its memory has been given back or not.
 func (e *Engine) profileOf(s *scope) *profile {
 	p := e.place(accounts, s)
 	if !p.exists {
 		return nil
 	}
-	return e.profileAt(p.record)
+	t := e.groupings[accounts]
+	known := e.profileAt(p.record)
+	if known != nil && e.forgotten(known) {
+		e.dropProfile(t, p.record, known)
+		return nil
+	}
+	return known
+}
+
+// forgotten reports whether nobody has logged in to the account for so long that
+// nothing of its profile would be believed.
+func (e *Engine) forgotten(p *profile) bool { return p.last.Add(profileSpan) < e.watermark }
+
+// dropProfile frees the profile of a record.
+func (e *Engine) dropProfile(t *grouping, record uint32, p *profile) {
+	e.endSessions(p, func(uint64, session) bool { return true })
+	e.loaded = 0
+	e.unhang(t, record, t.Chain(record))
 }
 
 // learning loads the profile of the event's account, or begins one, and notes that
@@ -152,25 +170,21 @@ func (e *Engine) keepProfile(s *scope, p *profile) {
 	}
 }
 
-// tidyProfile frees the profile of an account that nobody has logged in to for so
-// long that nothing of it would be believed.
+// tidyProfile frees a profile that is forgotten.
 func (e *Engine) tidyProfile(t *grouping, record uint32) {
 	if t != e.groupings[accounts] {
 		return
 	}
 	p := e.profileAt(record)
-	if p == nil {
-		return
-	}
-	if until := p.last.Add(profileSpan); until >= e.watermark {
-		if due := e.due(until); sooner(due, t.Due(record)) {
+	switch {
+	case p == nil:
+	case e.forgotten(p):
+		e.dropProfile(t, record, p)
+	default:
+		if due := e.due(p.last.Add(profileSpan)); sooner(due, t.Due(record)) {
 			t.SetDue(record, due)
 		}
-		return
 	}
-	e.endSessions(p, func(uint64, session) bool { return true })
-	e.loaded = 0
-	e.unhang(t, record, t.Chain(record))
 }
 
 // view is the profile as the rules see it: before the event.
@@ -182,13 +196,13 @@ func (e *Engine) view(s *scope) expression.Profile {
 	}
 	v := expression.Profile{
 		SIMAge: p.sim.age(event.Time), PhoneAge: p.phoneChange.age(event.Time), TravelKMH: p.where.speed(event),
-		NetworkKnown: p.networks.find(networkOf(event)) != nil,
+		NetworkKnown: p.networks.findAt(networkOf(event), event.Time) != nil,
 	}
 	if d := p.device(e.deviceOf(s)); d != nil && !d.forgottenAt(event.Time) {
 		v.DeviceKnown = d.knownAt(event.Time, e.opts.TrustAfter)
 		v.DeviceAge = max(0, event.Time.Sub(d.first))
 	}
-	if c := p.countries.find(e.key.narrow(event.Client.Country)); c != nil {
+	if c := p.countries.findAt(e.key.narrow(event.Client.Country), event.Time); c != nil {
 		v.CountryKnown, v.CountryAge = true, max(0, event.Time.Sub(c.first))
 	}
 	return v
@@ -313,12 +327,18 @@ func (p *profile) accept(e *holdfast.Event, hash uint64, trustAfter time.Duratio
 }
 
 // disturb notes that a grave alert is open on the account: devices that are not
-// known yet don't become so by waiting.
+// known yet don't become so by waiting. An account of which nothing else is known
+// is remembered no longer than that takes: anyone can make up accounts and attack
+// them.
 func (e *Engine) disturb(a *firing, s *scope) {
-	p := e.learning(s, a.alert.Time)
+	until := a.openUntil.Add(e.opts.MaxLateness - profileSpan)
+	p := e.profileOf(s)
 	if p == nil {
-		return
+		if p = e.learning(s, until); p == nil {
+			return
+		}
 	}
+	p.last = max(p.last, until)
 	p.alarmed, p.wasAlarmed = max(p.alarmed, a.openUntil), true
 	for i := range p.devices {
 		d := &p.devices[i]

@@ -215,10 +215,9 @@ func (x *inspection) record(grouping int, t *grouping, record uint32) error {
 		}
 		ref = c.Next()
 	}
-	for _, r := range t.rules {
-		if g := x.e.look(r, &place{exists: true, record: record}); g.stored {
-			r.stored++
-		}
+	x.e.present = x.e.ownersIn(x.e.present[:0], t, record)
+	for _, owner := range x.e.present {
+		x.e.owners[owner].stored++
 	}
 	return nil
 }

@@ -97,8 +97,8 @@ type Snapshot struct {
 	released atomic.Bool
 }
 
-// Snapshot returns the state as it is now. It takes microseconds, whatever the
-// state's size. The state is shared until the snapshot is released, and there is
+// Snapshot returns the state as it is now. It takes note of the pages that there
+// are, which is some microseconds for a gigabyte of them. The state is shared until the snapshot is released, and there is
 // one at a time: while there is, Snapshot returns nil.
 func (e *Engine) Snapshot(mark Mark) *Snapshot {
 	if e.thaw(); e.frozen != nil {

@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"slices"
 	"time"
 
 	"github.com/holdfastd/holdfast"
@@ -14,9 +15,10 @@ const (
 	sweepRecords = 4 * sweepEvery
 	// dueUnit is how finely a record's due follows the watermark.
 	dueUnit = holdfast.Instant(5 * time.Minute)
-	// dueAhead is how far ahead a due can lie: it is kept in a circle of 65,536
-	// units, 227 days. What lies further ahead is looked at once more then.
+	// dueAhead is how far ahead a due can lie: it is kept in a circle of 227 days.
+	// What lies further ahead is looked at once more then.
 	dueAhead = 100 * 24 * time.Hour
+	dueUnits = uint16(dueAhead/time.Duration(dueUnit)) + 1
 )
 
 // due is the first unit at which the watermark has passed a time.
@@ -34,10 +36,10 @@ func (e *Engine) sweep() {
 	if e.events%sweepEvery != 0 {
 		return
 	}
-	now := uint16(floor(int64(e.watermark), int64(dueUnit)))
+	now := floor(int64(e.watermark), int64(dueUnit))
 	for _, t := range e.groupings {
 		e.dueNow = e.dueNow[:0]
-		t.Sweep(sweepRecords, now, func(record uint32) { e.dueNow = append(e.dueNow, record) })
+		t.Sweep(sweepRecords, now, dueUnits, func(record uint32) { e.dueNow = append(e.dueNow, record) })
 		for _, record := range e.dueNow { // the waits overlap
 			if chain := t.Chain(record); chain != 0 {
 				e.touched += e.arena.Touch(chain)
@@ -56,15 +58,28 @@ func (e *Engine) sweep() {
 	}
 }
 
+// ownersIn appends the owners of the chunks in a record's chain, each once.
+func (e *Engine) ownersIn(to []uint16, t *grouping, record uint32) []uint16 {
+	for ref := t.Chain(record); ref != 0; {
+		c := e.arena.Read(ref)
+		if owner := c.Owner(); owner != 0 && !slices.Contains(to, owner) {
+			to = append(to, owner)
+		}
+		ref = c.Next()
+	}
+	return to
+}
+
 // tidy frees what is forgotten of a record, and the record if nothing is left.
 func (e *Engine) tidy(t *grouping, record uint32) {
 	t.SetDue(record, e.latestDue())
 	p := place{resolved: true, belongs: true, exists: true, record: record}
-	for _, r := range t.rules {
-		if g := e.look(r, &p); g.stored {
-			e.forget(&g, r.longest+e.opts.MaxLateness)
-			e.settle(&g)
-		}
+	e.present = e.ownersIn(e.present[:0], t, record)
+	for _, owner := range e.present {
+		r := e.owners[owner]
+		g := e.look(r, &p)
+		e.forget(&g, r.longest+e.opts.MaxLateness)
+		e.settle(&g)
 	}
 	e.tidyProfile(t, record)
 	if t.Chain(record) == 0 {

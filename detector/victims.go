@@ -36,11 +36,18 @@ func (e *Engine) classOf(g *group) int {
 	return single
 }
 
-// makeRoom gives up a group of a rule if the rule has as many as it may have.
+// makeRoom gives up a group of a rule if the rule has as many as it may have, and
+// two if it has more since the bound was lowered.
 func (e *Engine) makeRoom(r *ruleState) {
-	if r.stored < e.opts.MaxGroups {
-		return
+	for range 2 {
+		if r.stored >= e.opts.MaxGroups {
+			e.giveUp(r)
+		}
 	}
+}
+
+// giveUp gives up a group of a rule.
+func (e *Engine) giveUp(r *ruleState) {
 	t := r.grouping
 	if r.victims == nil {
 		r.victims = new(victims)

@@ -36,13 +36,14 @@ const (
 	armEnd      = armProfile + profileWords
 )
 
-// maxHeld bounds the alerts that a group holds back. One more is not held, and
-// counted as overflow: those that wait must not be pushed out by an attacker.
-const maxHeld = 10_000
+// maxHeld bounds the alerts that a group holds back: each keeps its event. One
+// more is not held, and counted as overflow: those that wait must not be pushed out
+// by an attacker.
+const maxHeld = 1000
 
 // deadline is a held alert in the order in which deadlines pass: by deadline,
-// offset, rule id, and in the order of arming. An alert that is answered stays in
-// it until it comes up.
+// offset, rule id, and in the order of arming. An alert that is answered stays
+// among them for a while.
 type deadline struct {
 	at     holdfast.Instant
 	offset int64
@@ -55,16 +56,25 @@ type deadline struct {
 type deadlines struct {
 	heap   []deadline
 	owners []*ruleState
+	waits  int // how many of the heap are still held
 }
 
 // rebuild makes the heap anew for other rules: of what is still held.
 func (d *deadlines) rebuild(e *Engine) {
 	held := d.heap
-	d.heap, d.owners = nil, e.owners
+	d.heap, d.owners, d.waits = nil, e.owners, 0
 	for i := range held {
 		if e.waits(&held[i]) {
 			d.push(held[i])
 		}
+	}
+}
+
+// compact drops what is not held any more, once that is the larger part.
+func (d *deadlines) compact(e *Engine) {
+	const least = 1024 // below which it is not worth it
+	if len(d.heap) > least+2*d.waits {
+		d.rebuild(e)
 	}
 }
 
@@ -78,6 +88,7 @@ func (d *deadlines) less(a, b *deadline) bool {
 }
 
 func (d *deadlines) push(x deadline) {
+	d.waits++
 	d.heap = append(d.heap, x)
 	for i := len(d.heap) - 1; i > 0; {
 		parent := (i - 1) / 2
@@ -149,6 +160,7 @@ func (e *Engine) hold(s *scope, g *group, evidence entries, suppress time.Durati
 	c.SetNext(after)
 	held[heldFirst] = uint64(ref)
 	held[heldCount]++
+	e.deadlines.compact(e)
 	e.deadlines.push(deadline{at: at, offset: s.position.Offset, serial: e.serial, owner: r.owner, ref: ref})
 }
 
@@ -169,6 +181,7 @@ func (e *Engine) dropHeld(g *group, ref memory.Ref) {
 	e.arena.FreeChain(memory.Ref(c[armEvent]))
 	e.arena.FreeChain(memory.Ref(c[armEvidence]))
 	e.arena.Free(ref)
+	e.deadlines.waits--
 	if held[heldCount]--; held[heldCount] == 0 {
 		e.drop(g, cellHeld)
 	}

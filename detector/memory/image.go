@@ -181,11 +181,14 @@ type TableRoot struct {
 	Used  uint32 `json:"used"`
 	Free  uint32 `json:"free"`
 	Hand  uint32 `json:"hand"`
+
+	Round  int64 `json:"round"`
+	Before int64 `json:"before"`
 }
 
 // Freeze returns the table as it is. Its pages stay so until Thaw.
 func (t *Table) Freeze() (TableRoot, []*Page) {
-	return TableRoot{Pages: len(t.table), Used: t.used, Free: t.free, Hand: t.hand}, t.freeze()
+	return TableRoot{Pages: len(t.table), Used: t.used, Free: t.free, Hand: t.hand, Round: t.round, Before: t.before}, t.freeze()
 }
 
 // Thaw ends a freeze: the frozen pages are not read any more.
@@ -194,7 +197,7 @@ func (t *Table) Thaw() { t.thaw() }
 // RestoreTable makes a table of a root and pages, none of which it trusts: but
 // where the records' chains begin is for the caller to check.
 func RestoreTable(root TableRoot, all []*Page) (*Table, error) {
-	t := &Table{pages: restored(all), used: root.Used, free: root.Free, hand: root.Hand}
+	t := &Table{pages: restored(all), used: root.Used, free: root.Free, hand: root.Hand, round: root.Round, before: root.Before}
 	if root.Used > maxRecords || int64(root.Used) > int64(len(all))<<perPage || root.Free > root.Used {
 		return nil, fmt.Errorf("a table's root: %w", ErrDamaged)
 	}

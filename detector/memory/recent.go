@@ -64,13 +64,18 @@ func (r *Recent) Seen(k Key) bool {
 		}
 	}
 	for i := range r.spilled {
-		if s := &r.spilled[i]; s.key == k && r.live(s.place, s.round) {
+		if s := &r.spilled[i]; s.key == k && r.holds(s) {
 			return true
 		}
 	}
 	r.note(bucket, k)
 	r.put(k)
 	return false
+}
+
+// holds reports whether the ring still holds what did not find room in its bucket.
+func (r *Recent) holds(s *spilled) bool {
+	return s.round == r.round && s.place < r.next || s.round+1 == r.round && s.place >= r.next
 }
 
 // note puts a key into its bucket, where half the slots are free as a rule: from
@@ -91,7 +96,7 @@ func (r *Recent) note(bucket *[bucketSlots]uint32, k Key) {
 func (r *Recent) spill(k Key) {
 	kept := r.spilled[:0]
 	for _, s := range r.spilled {
-		if r.live(s.place, s.round) {
+		if r.holds(&s) {
 			kept = append(kept, s)
 		}
 	}

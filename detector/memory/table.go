@@ -19,6 +19,8 @@ type Table struct {
 	free  uint32 // 1 + the first free record; 0: none
 	live  int
 	hand  uint32 // the record that Sweep looks at next
+	// When the hand began its present round, and the one before.
+	round, before int64
 }
 
 const (
@@ -142,18 +144,32 @@ func (t *Table) SetDue(n uint32, due uint16) {
 	w[1] = w[1]&^(0xffff<<dueShift) | uint64(due)<<dueShift
 }
 
-// Sweep looks at the next few records, round and round, and calls visit for
-// those that are due: that is, whose time is not after now, in a circle of
-// 65,536 units. visit may remove the record.
-func (t *Table) Sweep(records int, now uint16, visit func(n uint32)) {
+// Sweep looks at the next few records, round and round, and calls visit for those
+// that are due at a time, which never goes back. Dues lie in a circle of 65,536
+// units, and no more than ahead units before the time at which they were set: so
+// one is past if it is none of the next ahead units. When the time has leapt so far
+// since a record was last looked at that this says nothing, all are taken to be
+// due. visit may remove the record.
+func (t *Table) Sweep(records int, now int64, ahead uint16, visit func(n uint32)) {
+	if t.used == 0 {
+		t.round, t.before = now, now
+	}
 	for range min(records, int(t.used)) {
 		if t.hand >= t.used {
 			t.hand = 0
+			t.round, t.before = now, t.round
 		}
 		n := t.hand
 		t.hand++
-		if w := t.record(n)[1]; w != freeRecord && int16(uint16(w>>dueShift)-now) <= 0 {
+		w := t.record(n)[1]
+		if w == freeRecord {
+			continue
+		}
+		if leapt := now-t.before > circle-int64(ahead); leapt || uint16(w>>dueShift)-uint16(now)-1 >= ahead {
 			visit(n)
 		}
 	}
 }
+
+// circle is how many units there are until a due comes round again.
+const circle = 1 << 16
