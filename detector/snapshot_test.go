@@ -201,7 +201,14 @@ func FuzzRestore(f *testing.F) {
 			at, word := binary.LittleEndian.Uint32(change), binary.LittleEndian.Uint64(change[4:])
 			change = change[12:]
 			page := changed[20+headerLen+int(at>>16)%pages*detectorPage:][:detectorPage]
-			binary.LittleEndian.PutUint64(page[int(at)%8192*8:], word)
+			place := int(at) % 8192
+			for i := range 8192 { // one that is used, if there is any
+				if next := (place + i) % 8192; binary.LittleEndian.Uint64(page[next*8:]) != 0 {
+					place = next
+					break
+				}
+			}
+			binary.LittleEndian.PutUint64(page[place*8:], word)
 			number := binary.LittleEndian.AppendUint64(nil, uint64(int(at>>16)%pages))
 			castagnoli := crc32.MakeTable(crc32.Castagnoli)
 			sum := crc32.Update(crc32.Checksum(number, castagnoli), castagnoli, page[:detectorPage-4])

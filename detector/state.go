@@ -168,6 +168,9 @@ func (e *Engine) cellOf(g *group, kind uint8, words int) memory.Chunk {
 
 // insert makes the record of a place that has none.
 func (e *Engine) insert(t *grouping, p *place) bool {
+	if e.arena.Full() {
+		return false
+	}
 	if p.record, p.exists = t.Insert(p.key); p.exists {
 		t.SetDue(p.record, e.latestDue())
 	}

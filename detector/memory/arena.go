@@ -136,5 +136,12 @@ func (a *Arena) Own(r Ref) Chunk {
 	return page[at : at+Ref(sizes[page[at]>>sizeShift&15])]
 }
 
+// Full reports whether the arena has come near the 32 GiB that a Ref can name: then
+// nothing new is to be begun.
+func (a *Arena) Full() bool {
+	const most, reserve = 1 << (32 - pageBits), 1 << 10 // pages
+	return len(a.table) > most-reserve
+}
+
 // Words is how many words the arena's pages hold, used or not.
 func (a *Arena) Words() int { return len(a.table) * pageWords }

@@ -136,19 +136,19 @@ func lookup(l *node, items []string) *node {
 			ranges = append(ranges, unmapped(prefix))
 		}
 	}
-	effort := 10
+	effort, inRange := 10, newAddresses(ranges)
 	if len(ranges) > 0 {
-		effort = 20 + min(len(ranges), 1000)*2
+		effort = 40
 	}
 	n := newNode(listFunction, Bool, effort, func(args []operand) operand {
 		text := args[0].text
 		return operand{boolean: func(s *Scope) bool {
 			value := text(s)
-			if _, ok := texts[value]; ok || len(ranges) == 0 {
+			if _, ok := texts[value]; ok || len(inRange) == 0 {
 				return ok
 			}
 			a, err := netip.ParseAddr(value)
-			return err == nil && slices.ContainsFunc(ranges, func(p netip.Prefix) bool { return p.Contains(a.Unmap().WithZone("")) })
+			return err == nil && inRange.contain(a.Unmap().WithZone(""))
 		}}
 	}, l)
 	// Named for what it holds: conditions may have been compiled with different
