@@ -80,7 +80,7 @@ func (e *Engine) recount(t *testing.T, event int) {
 					held += int(e.arena.Read(g.held)[heldCount])
 				}
 			}
-			if r.victims == nil {
+			if r.victims == nil || record >= r.victims.known {
 				continue
 			}
 			for c := range r.victims.byClass {

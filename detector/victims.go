@@ -2,9 +2,13 @@ package detector
 
 import "github.com/holdfastd/holdfast/detector/memory"
 
-// victims are the groups of a rule that has reached max_groups, by how readily
-// they are given up. They are told apart from then on only: it costs something.
-type victims struct{ byClass [classes]memory.Bitset }
+// victims are the groups of a rule that comes near max_groups, by how readily they
+// are given up. They are told apart from then on only: it costs something. That
+// takes some records at each new group, so that no event has to wait for all.
+type victims struct {
+	byClass [classes]memory.Bitset
+	known   uint32 // records with smaller numbers have been told apart
+}
 
 // The classes of groups, those first that go first: so that a flood of made-up
 // groups pushes out the flood, and not the groups with something to say.
@@ -16,6 +20,9 @@ const (
 )
 
 func (v *victims) classify(record uint32, class int) {
+	if record >= v.known {
+		return // its turn will come
+	}
 	for c := range v.byClass {
 		v.byClass[c].Set(record, c == class)
 	}
@@ -39,6 +46,9 @@ func (e *Engine) classOf(g *group) int {
 // makeRoom gives up a group of a rule if the rule has as many as it may have, and
 // two if it has more since the bound was lowered.
 func (e *Engine) makeRoom(r *ruleState) {
+	if r.stored >= e.opts.MaxGroups/8*7 {
+		e.tellApart(r, tellApartAtOnce)
+	}
 	for range 2 {
 		if r.stored >= e.opts.MaxGroups {
 			e.giveUp(r)
@@ -49,16 +59,7 @@ func (e *Engine) makeRoom(r *ruleState) {
 // giveUp gives up a group of a rule.
 func (e *Engine) giveUp(r *ruleState) {
 	t := r.grouping
-	if r.victims == nil {
-		r.victims = new(victims)
-		for record := range t.Records() {
-			if t.Used(record) {
-				if g := e.look(r, &place{exists: true, record: record}); g.stored {
-					r.victims.classify(record, e.classOf(&g))
-				}
-			}
-		}
-	}
+	e.tellApart(r, t.Records())
 	for c := range r.victims.byClass {
 		record, ok := r.victims.byClass[c].Next(r.hand)
 		if !ok {
@@ -72,5 +73,26 @@ func (e *Engine) giveUp(r *ruleState) {
 		}
 		e.stats.Evicted++
 		return
+	}
+}
+
+// tellApartAtOnce is how many records are looked at for each new group: all of
+// them, by the time that the last eighth of max_groups is used.
+const tellApartAtOnce = 256
+
+// tellApart goes on to tell the groups of a rule apart, for so many records.
+func (e *Engine) tellApart(r *ruleState, records uint32) {
+	if r.victims == nil {
+		r.victims = new(victims)
+	}
+	v, t := r.victims, r.grouping
+	for end := min(v.known+records, t.Records()); v.known < end; {
+		record := v.known
+		v.known++
+		if t.Used(record) {
+			if g := e.look(r, &place{exists: true, record: record}); g.stored {
+				v.classify(record, e.classOf(&g))
+			}
+		}
 	}
 }
