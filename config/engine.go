@@ -39,7 +39,8 @@ type Engine struct {
 type Snapshots struct {
 	// Directory is created if it is missing. Replicas share it: where they run on
 	// several machines, it must be on a file system that these have in common.
-	// Defaults to holdfast-snapshots in the working directory.
+	// Defaults to holdfast-snapshots in the working directory, because the file's
+	// own folder may be one that the daemon can't write to.
 	Directory string
 	// Interval is how long after one snapshot of a partition the next is begun:
 	// about as much of the topic is replayed after a crash. At least 1s. Defaults

@@ -68,11 +68,10 @@ func (e *Engine) recount(t *testing.T, event int) {
 	for _, r := range e.rules {
 		stored := 0
 		for record := range r.grouping.Records() {
-			there := false
 			class := classes
 			if r.grouping.Used(record) {
 				g := e.look(r, &place{exists: true, record: record})
-				if there = g.stored; there {
+				if g.stored {
 					stored++
 					class = e.classOf(&g)
 				}

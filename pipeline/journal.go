@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/holdfastd/holdfast"
 	"github.com/holdfastd/holdfast/store"
@@ -32,6 +34,12 @@ func (p *processor) apply(ctx context.Context, e store.Entry) error {
 			return nil // nothing has met it: the records are gone
 		}
 		set, err := p.ruleSet(ctx, p.store, p.partition, e.RuleSet)
+		if errors.Is(err, errRuleSet) {
+			// No flag goes on without it: what alerts there are would be a guess.
+			return fmt.Errorf("%w; it is in force after offset %d: get it back from a backup of the store if it is gone; "+
+				"if this version can't read it, let the version that wrote it put rules in force that both read, "+
+				"and stop it in good order, so that nothing before is replayed", err, e.After)
+		}
 		if err != nil {
 			return err
 		}
@@ -79,10 +87,19 @@ func (p *processor) activate(ctx context.Context) error {
 	return nil
 }
 
-// pass lets the deadlines pass that are before the watermark by the clock.
-func (p *processor) pass(ctx context.Context) error {
+// pass lets the deadlines pass that are before the watermark by the clock, which
+// read asOf when the log was known to hold nothing more. By the time that this
+// runs the log may hold more: what was waited for since, such as the store, must
+// not let a deadline pass whose answer has come meanwhile.
+//
+// The watermark moves only if a deadline is due. DESIGN 3.5 has it move whenever
+// the partition is idle; then each idle partition would write a row to the
+// journal every idle_after, for good, where nothing comes of it but forgetting.
+// What is to be forgotten is forgotten when an event next reaches it, by the
+// watermark as that event has moved it. A replay does the same.
+func (p *processor) pass(ctx context.Context, asOf time.Time) error {
 	deadline, waits := p.engine.NextDeadline()
-	now, err := holdfast.InstantOf(p.opts.Now())
+	now, err := holdfast.InstantOf(asOf)
 	if err != nil || !waits || p.replays() {
 		return nil //nolint:nilerr // a clock that is centuries off moves nothing
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfastd/holdfast"
 	"github.com/holdfastd/holdfast/pipeline"
 	"github.com/holdfastd/holdfast/store"
 	"github.com/holdfastd/holdfast/stream"
@@ -66,7 +67,7 @@ func TestWhateverHappensTheAlertsAreThoseOfAReplay(t *testing.T) {
 	}
 	for _, what := range []string{
 		"snapshot", "crash", "stop", "zombie", "reload", "idle", "damage", "entry " + string(store.IdleWatermark),
-		"entry " + string(store.RuleSetActivated), "fenced", "restored", "alert",
+		"entry " + string(store.RuleSetActivated), "fenced", "restored", "alert", "torn",
 	} {
 		if met[what] == 0 {
 			t.Errorf("no life had a %s: the test can't fail by it", what)
@@ -84,9 +85,18 @@ func live(t *testing.T, w *world, seed uint64, met map[string]int) {
 	either := func() *pipeline.RuleSet { return sets[random.IntN(len(sets))] }
 	const events = 300
 	var zombies []*replica
+	var f *faults // of the replica that has the partition
+	if w.memory != nil {
+		w.memory.rows = 2
+		w.memory.plan = func(holdfast.Alert) {
+			if random.IntN(40) == 0 {
+				f.kill()
+			}
+		}
+	}
 	harmless := seed%2 == 0 // no snapshot becomes unusable: no damage, and nobody writes one who has lost the partition
 	for len(w.log) < events {
-		f := &faults{late: random.IntN(2) == 0}
+		f = &faults{late: random.IntN(2) == 0}
 		if random.IntN(3) > 0 {
 			f.at = 1 + random.IntN(60)
 		}
@@ -96,7 +106,7 @@ func live(t *testing.T, w *world, seed uint64, met map[string]int) {
 			met["crash"]++
 			continue
 		}
-		if r.resume.Next >= 0 {
+		if r.resume.Next > 0 {
 			met["restored"]++
 		}
 		end := random.IntN(60)
@@ -141,6 +151,10 @@ func live(t *testing.T, w *world, seed uint64, met map[string]int) {
 	for _, z := range zombies {
 		z.wakes(random, met)
 	}
+	if w.memory != nil {
+		met["torn"] += w.memory.torn
+		w.memory.plan = nil
+	}
 	r := w.start(either(), nil)
 	r.readsAll(50)
 	w.passes(time.Hour)
@@ -173,7 +187,7 @@ func (r *replica) lives(random *rand.Rand, set func() *pipeline.RuleSet, met map
 	case 1:
 		met["idle"]++
 		r.passes(time.Duration(random.IntN(300)) * time.Second)
-		return r.processor.Idle(r.ctx)
+		return r.processor.Idle(r.ctx, r.now())
 	case 2:
 		r.passes(interval)
 	case 3:
@@ -208,7 +222,7 @@ func (r *replica) wakes(random *rand.Rand, met map[string]int) {
 		err := r.reads(1 + random.IntN(30))
 		if random.IntN(3) == 0 && err == nil {
 			r.passes(interval)
-			err = r.processor.Idle(r.ctx)
+			err = r.processor.Idle(r.ctx, r.now())
 		}
 		switch {
 		case errors.Is(err, stream.ErrTaken):

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 
@@ -11,9 +12,14 @@ import (
 	"github.com/holdfastd/holdfast/store"
 )
 
-// memory is a store in memory. It fences and refuses as the real one does, and a
-// test holds the two against each other.
+// memory is a store in memory, of one partition. It fences, refuses and writes in
+// parts as the real one does; TestTheStoreInMemoryIsLikeTheRealOne holds the two
+// against each other.
 type memory struct {
+	rows int                  // that a part of a write has at most
+	plan func(holdfast.Alert) // if set, called for each alert of a part before that is written
+	torn int                  // writes that ended with some of their parts written
+
 	mu          sync.Mutex
 	claim       store.Claim // the last one, with Snapshot and Written as they are now
 	journal     []store.Entry
@@ -24,6 +30,7 @@ type memory struct {
 
 func newMemory() *memory {
 	return &memory{
+		rows:     1000,
 		claim:    store.Claim{Snapshot: -1, Written: -1},
 		ruleSets: map[string][]byte{}, alerts: map[string]holdfast.Alert{}, occurrences: map[string]holdfast.Occurrences{},
 	}
@@ -58,11 +65,40 @@ func (m *memory) StartOver(_ context.Context, c store.Claim) (store.Claim, error
 	return m.claim, nil
 }
 
-func (m *memory) Write(_ context.Context, b store.Batch) (w store.Written, err error) {
+func (m *memory) Write(ctx context.Context, b store.Batch) (w store.Written, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	rows := len(b.Alerts) + len(b.Occurrences)
+	if rows == 0 && b.Next <= b.Claim.Written {
+		return w, nil
+	}
+	for from := 0; from == 0 || from < rows; from += m.rows {
+		part, to := b, min(rows, from+m.rows)
+		alerts := len(b.Alerts)
+		part.Alerts = b.Alerts[min(from, alerts):min(to, alerts)]
+		part.Occurrences = b.Occurrences[max(0, from-alerts):max(0, to-alerts)]
+		if err := m.writePart(ctx, part, &w); err != nil {
+			if from > 0 {
+				m.torn++
+			}
+			return w, err
+		}
+	}
+	return w, nil
+}
+
+// writePart does what is one transaction.
+func (m *memory) writePart(ctx context.Context, b store.Batch, w *store.Written) error {
+	for _, a := range b.Alerts {
+		if m.plan != nil {
+			m.plan(a)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if err := m.hold(b.Claim, b.Next); err != nil {
-		return w, err
+		return err
 	}
 	for _, a := range b.Alerts {
 		if _, known := m.alerts[a.ID]; !known {
@@ -75,13 +111,13 @@ func (m *memory) Write(_ context.Context, b store.Batch) (w store.Written, err e
 			m.occurrences[o.Alert] = o
 		}
 	}
-	return w, nil
+	return nil
 }
 
 func (m *memory) MakeCurrent(_ context.Context, c store.Claim, next int64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if c.Generation == m.claim.Generation && next < m.claim.Snapshot {
+	if c.Generation == m.claim.Generation && (next < m.claim.Snapshot || next < 0) {
 		return fmt.Errorf("the current one is at %d: %w", m.claim.Snapshot, store.ErrRefused)
 	}
 	if err := m.hold(c, next); err != nil {
@@ -94,6 +130,9 @@ func (m *memory) MakeCurrent(_ context.Context, c store.Claim, next int64) error
 func (m *memory) AppendJournal(_ context.Context, c store.Claim, e store.Entry) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err := soundEntry(e); err != nil {
+		return 0, err
+	}
 	if err := m.hold(c, -1); err != nil {
 		return 0, err
 	}
@@ -116,19 +155,49 @@ func (m *memory) AppendJournal(_ context.Context, c store.Claim, e store.Entry) 
 	return e.Ordinal, nil
 }
 
+// soundEntry refuses what is no entry.
+func soundEntry(e store.Entry) error {
+	alone := store.Entry{Ordinal: e.Ordinal, After: e.After, Kind: e.Kind}
+	switch e.Kind {
+	case store.RuleSetActivated:
+		alone.RuleSet = e.RuleSet
+	case store.IdleWatermark:
+		alone.Watermark = e.Watermark
+	case store.VerdictGiven:
+		if _, err := store.ReadVerdict(e.Verdict); err != nil {
+			return err
+		}
+		alone.Verdict = e.Verdict
+	default:
+		return fmt.Errorf("an unknown kind: %w", store.ErrRefused)
+	}
+	if e.After < -1 || !reflect.DeepEqual(e, alone) {
+		return fmt.Errorf("no entry of its kind: %w", store.ErrRefused)
+	}
+	return nil
+}
+
 func (m *memory) Journal(_ context.Context, _ string, _ int32, after int64) ([]store.Entry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(m.journal), func(e store.Entry) bool { return e.After < after }), nil
+	from := after
+	for _, e := range m.journal {
+		if e.After < after {
+			from = e.After
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(m.journal), func(e store.Entry) bool { return e.After < from }), nil
 }
 
 func (m *memory) KeepRuleSet(_ context.Context, hash string, content []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if kept := m.ruleSets[hash]; kept != nil && !bytes.Equal(kept, content) {
-		return fmt.Errorf("with other content: %w", store.ErrRefused)
+	if hash == "" {
+		return fmt.Errorf("no hash: %w", store.ErrRefused)
 	}
-	m.ruleSets[hash] = bytes.Clone(content)
+	if m.ruleSets[hash] == nil {
+		m.ruleSets[hash] = append([]byte{}, content...)
+	}
 	return nil
 }
 

@@ -103,7 +103,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"partition"}),
 		snapshotFailures: with.NewCounter(prometheus.CounterOpts{
 			Name: "holdfast_snapshot_failures_total",
-			Help: "Snapshots that could not be written or made current. The next one is tried after the interval.",
+			Help: "Snapshots that could not be written, or not be made current at the first try.",
 		}),
 		unusable: with.NewCounterVec(prometheus.CounterOpts{
 			Name: "holdfast_snapshots_unusable_total",

@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"context"
-	"slices"
+	"errors"
+	"io/fs"
+	"time"
 
 	"github.com/holdfastd/holdfast/detector"
 	"github.com/holdfastd/holdfast/snapshot"
@@ -32,12 +34,17 @@ func (p *Pipeline) Open(ctx context.Context, kept Store, a stream.Assignment) (s
 	}
 	opened := &processor{
 		Pipeline: p, store: kept, partition: a.Partition, claim: o.claim,
-		redone: max(a.Committed, o.claim.Written),
+		redone: o.claim.Written, // not what the group has committed, which may be of another log
 		last:   -1, current: state{next: -1}, begun: p.opts.Now(),
 	}
 	opened.committable.Store(-1)
 	opened.life, opened.end = context.WithCancel(context.WithoutCancel(ctx))
 	resume := stream.Resume{Next: stream.FromStart}
+	if o.claim.Snapshot >= 0 {
+		// There was a snapshot. Without one, only a log that is still whole gives
+		// the same state: the stream refuses one that begins later.
+		resume.Next = 0
+	}
 	if r != nil {
 		m := r.mark
 		resume = stream.Resume{Next: m.Next, Last: m.Last, Fingerprint: m.Fingerprint}
@@ -49,7 +56,7 @@ func (p *Pipeline) Open(ctx context.Context, kept Store, a stream.Assignment) (s
 			opened.current = state{m.Next, m.Journal}
 		}
 		p.metrics.inForce(a.Partition, r.set.Hash)
-		p.metrics.isAsOf(a.Partition, opened.begun)
+		p.metrics.isAsOf(a.Partition, r.written)
 		return opened, resume, nil
 	}
 	if err := opened.begin(ctx); err != nil {
@@ -83,18 +90,26 @@ func (o *opening) take(ctx context.Context, replaced bool) error {
 	// No snapshot is current. One that is there belongs to a log that is no more,
 	// or its owner died before it counted.
 	return o.untilDone(ctx, o.partition, theSnapshots, func() error {
-		return o.clear(ctx, o.claim)
+		return o.clear(ctx, o.claim, func(snapshot.Name) (bool, error) { return false, nil })
 	})
 }
 
-// clear removes the snapshots of the owner and of those before, but for some.
-func (p *Pipeline) clear(ctx context.Context, c store.Claim, but ...snapshot.Name) error {
+// clear removes the snapshots of the owner and of those before, but for those
+// that are wanted.
+func (p *Pipeline) clear(ctx context.Context, c store.Claim, wanted func(snapshot.Name) (bool, error)) error {
 	all, err := p.opts.Snapshots.List(ctx, c.Topic, c.Partition)
 	if err != nil {
 		return err
 	}
 	for _, name := range all {
-		if name.Generation > c.Generation || slices.Contains(but, name) {
+		if name.Generation > c.Generation {
+			continue
+		}
+		isWanted, err := wanted(name)
+		if err != nil {
+			return err
+		}
+		if isWanted {
 			continue
 		}
 		if err := p.opts.Snapshots.Remove(ctx, name); err != nil {
@@ -102,6 +117,23 @@ func (p *Pipeline) clear(ctx context.Context, c store.Claim, but ...snapshot.Nam
 		}
 	}
 	return nil
+}
+
+// isForeign reports whether a snapshot is of a version that this one doesn't
+// know. Such a one is not ours to remove: the version that wrote it may come back,
+// and have nothing else to go by.
+func (p *Pipeline) isForeign(ctx context.Context, name snapshot.Name) (bool, error) {
+	file, err := p.opts.Snapshots.Open(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	source := &source{r: file}
+	_, err = detector.OpenSnapshot(source)
+	return errors.Is(err, detector.ErrSnapshotVersion), source.failed
 }
 
 // begin makes the engine of a partition that nothing is known of, but what its
@@ -132,5 +164,6 @@ type restored struct {
 	set     *RuleSet
 	mark    detector.Mark
 	name    snapshot.Name
+	written time.Time     // as its file says
 	journal []store.Entry // that the engine does not know of
 }

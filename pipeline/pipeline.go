@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/holdfastd/holdfast"
 	"github.com/holdfastd/holdfast/intake"
@@ -49,7 +50,7 @@ type DeadLetters interface {
 type Snapshots interface {
 	Write(ctx context.Context, name snapshot.Name, write func(io.Writer) error) error
 	List(ctx context.Context, topic string, partition int32) ([]snapshot.Name, error)
-	Open(ctx context.Context, name snapshot.Name) (io.ReadCloser, error)
+	Open(ctx context.Context, name snapshot.Name) (*snapshot.File, error)
 	Remove(ctx context.Context, name snapshot.Name) error
 }
 
@@ -67,11 +68,12 @@ type Options struct {
 	// begun. Defaults to 1m.
 	SnapshotInterval time.Duration
 	// OnAlert is told of each alert once it is durable, and of how long after the
-	// broker's receipt of its last event that was. It may be called from several
+	// broker's receipt of its last event that was; 0 for an alert that a deadline
+	// brought, which nobody has waited for. It may be called from several
 	// goroutines. Defaults to nobody.
 	OnAlert func(a *holdfast.Alert, latency time.Duration)
-	// Now is the clock, which moves the watermark of idle partitions. Defaults to
-	// time.Now.
+	// Now is the clock by which snapshots are due and latency is measured.
+	// Defaults to time.Now.
 	Now func() time.Time
 	// Logger defaults to silence, Registerer to none.
 	Logger     *slog.Logger
@@ -87,7 +89,11 @@ type Pipeline struct {
 	rules      atomic.Pointer[RuleSet] // to be in force
 	partitions atomic.Int32            // of the topic; 0 until the first is opened
 	blocked    atomic.Int32            // partitions that wait for something to take writes
+	writers    *semaphore.Weighted     // of snapshots
 }
+
+// mostWriters is how many snapshots can be in writing: more than there ever are.
+const mostWriters = 1 << 30
 
 // New makes a pipeline. The error is a [diag.List] if the rule set can't be
 // evaluated.
@@ -104,7 +110,10 @@ func New(opts Options) (*Pipeline, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	p := &Pipeline{opts: opts, decoder: intake.NewDecoder(intake.Options{}), metrics: newMetrics(opts.Registerer)}
+	p := &Pipeline{
+		opts: opts, decoder: intake.NewDecoder(intake.Options{}), metrics: newMetrics(opts.Registerer),
+		writers: semaphore.NewWeighted(mostWriters),
+	}
 	return p, p.Use(opts.RuleSet)
 }
 
@@ -127,5 +136,17 @@ func (p *Pipeline) Ready() error {
 	if n := p.blocked.Load(); n > 0 {
 		return fmt.Errorf("partitions that wait because the store, the snapshots or the dead-letter topic can't be used: %d", n)
 	}
+	return nil
+}
+
+// Close waits for the snapshots that are still being written, once the last
+// processor is closed: a disk that stalls can hold one up past that, and no context
+// ends it. The error says that ctx has ended first; the file is then of no use, and
+// whoever opens the directory later removes it.
+func (p *Pipeline) Close(ctx context.Context) error {
+	if err := p.writers.Acquire(ctx, mostWriters); err != nil {
+		return fmt.Errorf("waiting for snapshots that are being written: %w", err)
+	}
+	p.writers.Release(mostWriters)
 	return nil
 }

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +24,7 @@ type processor struct {
 	store     Store
 	partition int32
 	claim     store.Claim
-	redone    int64 // records before this offset were processed to the end once before
+	redone    int64 // what is rejected before this offset is in the dead-letter topic already
 
 	engine  *detector.Engine
 	inForce *RuleSet // that the engine applies
@@ -36,11 +37,14 @@ type processor struct {
 	last        int64  // that record's offset, -1 before the first
 	fingerprint uint64 // that record's
 
-	events  [eventsAtOnce]holdfast.Event
-	inputs  []detector.Input
-	out     detector.Output
-	letters []stream.DeadLetter
-	counted detector.Stats // up to which the metrics are
+	events     [eventsAtOnce]holdfast.Event
+	inputs     []detector.Input
+	out        detector.Output
+	letters    []stream.DeadLetter
+	tooOld     int                // alerts too old for anything to follow, that the log has not named yet
+	tooOldSaid time.Time          // when the log last named some
+	unsaid     map[string]*unsaid // of rejected events, by reason
+	counted    detector.Stats     // up to which the metrics are
 
 	// Of the snapshots. While one is being written, writing is open, and what
 	// follows it belongs to the writer.
@@ -54,6 +58,8 @@ type processor struct {
 	fenced      atomic.Pointer[error] // that a writer met
 	life        context.Context       // of the writer
 	end         context.CancelFunc
+	showing     sync.Mutex // held while the metrics of the partition change beside the work
+	closed      bool       // guarded by showing
 }
 
 // state is how far an engine's state has come.
@@ -94,8 +100,9 @@ func (p *processor) Process(ctx context.Context, batch stream.Batch) error {
 	return nil
 }
 
-// Idle moves the watermark with the wall clock, if an alert waits for that.
-func (p *processor) Idle(ctx context.Context) error {
+// Idle moves the watermark with the wall clock, if an alert waits for that; see
+// pass.
+func (p *processor) Idle(ctx context.Context, asOf time.Time) error {
 	if err := p.fenced.Load(); err != nil {
 		return taken(*err)
 	}
@@ -106,7 +113,7 @@ func (p *processor) Idle(ctx context.Context) error {
 	if err := p.activate(ctx); err != nil {
 		return err
 	}
-	if err := p.pass(ctx); err != nil {
+	if err := p.pass(ctx, asOf); err != nil {
 		return err
 	}
 	if err := p.write(ctx, nil); err != nil {
@@ -162,7 +169,9 @@ func (p *processor) decode(r *stream.Record) {
 	p.inputs = append(p.inputs, detector.Input{Event: event, Offset: r.Offset, Broker: broker})
 }
 
-// write makes durable what has come out, and counts it.
+// write makes durable what has come out, and counts it. Dead letters go first: by
+// what the store says was written they are known to be where they belong, so a
+// batch that has nothing else is written too.
 func (p *processor) write(ctx context.Context, records []stream.Record) error {
 	p.logRejected()
 	if len(p.letters) > 0 {
@@ -173,7 +182,7 @@ func (p *processor) write(ctx context.Context, records []stream.Record) error {
 			return err
 		}
 	}
-	if len(p.out.Alerts) > 0 || len(p.out.Occurrences) > 0 {
+	if len(p.letters) > 0 || len(p.out.Alerts) > 0 || len(p.out.Occurrences) > 0 {
 		var written store.Written
 		err := p.untilDone(ctx, p.partition, theStore, func() error {
 			w, err := p.store.Write(ctx, store.Batch{
@@ -193,24 +202,28 @@ func (p *processor) write(ctx context.Context, records []stream.Record) error {
 	return nil
 }
 
-// measure counts the alerts that are new and how long each took from the
-// broker's receipt of the event that completed it until now, when it is durable.
+// measure counts the alerts that are new, tells of them, and measures how long
+// each took from the broker's receipt of the event that completed it until now,
+// when it is durable. One that a deadline brought was not late by that.
 func (p *processor) measure(records []stream.Record, written store.Written) {
 	if written.TooOld > 0 {
 		p.metrics.tooOld.Add(float64(written.TooOld))
-		p.opts.Logger.Warn("Alerts are older than max_action_age: they are recorded, and nothing follows from them",
-			"count", written.TooOld, "partition", p.partition)
+		p.tooOld += written.TooOld
 	}
 	now := p.opts.Now()
+	if p.tooOld > 0 && now.Sub(p.tooOldSaid) >= logPause {
+		p.opts.Logger.Warn("Alerts are older than max_action_age: they are recorded, and nothing follows from them",
+			"count", p.tooOld, "partition", p.partition)
+		p.tooOld, p.tooOldSaid = 0, now
+	}
 	for i := range written.New {
 		a := &written.New[i]
 		p.metrics.alerts.WithLabelValues(a.Rule, a.Level.String(), string(a.Status)).Inc()
-		received, ok := timeOf(records, a.Trigger.Offset)
-		if !ok {
-			continue // a deadline that has passed
+		var latency time.Duration
+		if received, ok := timeOf(records, a.Trigger.Offset); ok && a.Time == a.Trigger.Time {
+			latency = now.Sub(received)
+			p.metrics.latency.Observe(latency.Seconds())
 		}
-		latency := now.Sub(received)
-		p.metrics.latency.Observe(latency.Seconds())
 		p.opts.OnAlert(a, latency)
 	}
 }

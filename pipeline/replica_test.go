@@ -39,22 +39,26 @@ type world struct {
 	memory *memory // the store, if it is one in memory
 	dir    *snapshot.Dir
 	folder string
+	// snapshots is dir, or something before it.
+	snapshots pipeline.Snapshots
 
 	mu      sync.Mutex
 	log     []stream.Record
 	clock   time.Time
-	letters map[int64]int // how often each record is in the dead-letter topic
+	letters map[int64]int            // how often each record is in the dead-letter topic
+	told    map[string]time.Duration // the latency of each alert that OnAlert was told of, by id
 	said    strings.Builder
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, memory: newMemory(), folder: t.TempDir(), clock: began, letters: map[int64]int{}}
+	w := &world{t: t, memory: newMemory(), folder: t.TempDir(), clock: began, letters: map[int64]int{}, told: map[string]time.Duration{}}
 	w.store = w.memory
 	var err error
 	if w.dir, err = snapshot.OpenDir(w.folder); err != nil {
 		t.Fatal(err)
 	}
+	w.snapshots = w.dir
 	return w
 }
 
@@ -91,6 +95,12 @@ func (w *world) DeadLetters(_ context.Context, _ string, letters []stream.DeadLe
 		w.letters[l.Record.Offset]++
 	}
 	return nil
+}
+
+func (w *world) tell(a *holdfast.Alert, latency time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.told[a.ID] = latency
 }
 
 func (w *world) Write(b []byte) (int, error) {
@@ -141,7 +151,7 @@ func (w *world) prepare(set *pipeline.RuleSet, f *faults) *replica {
 	var err error
 	r.pipeline, err = pipeline.New(pipeline.Options{
 		Topic: topic, DeadLetterTopic: "dead", RuleSet: set, SnapshotInterval: interval, Now: w.now,
-		DeadLetters: faultyLetters{f, w}, Snapshots: faultySnapshots{f, w.dir},
+		OnAlert: w.tell, DeadLetters: faultyLetters{f, w}, Snapshots: faultySnapshots{f, w.snapshots},
 		Logger: slog.New(slog.NewTextHandler(w, nil)), Registerer: r.registry,
 	})
 	if err != nil {
@@ -189,7 +199,7 @@ func (r *replica) readsAll(n int) {
 
 func (r *replica) idles() {
 	r.t.Helper()
-	if err := r.processor.Idle(r.ctx); err != nil {
+	if err := r.processor.Idle(r.ctx, r.now()); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -198,6 +208,7 @@ func (r *replica) idles() {
 func (r *replica) stops() {
 	r.processor.Close(r.ctx)
 	r.die()
+	r.ends()
 }
 
 // crashes ends the replica without a last effort.
@@ -205,6 +216,15 @@ func (r *replica) crashes() {
 	r.die()
 	if r.processor != nil {
 		r.processor.Close(r.ctx)
+	}
+	r.ends()
+}
+
+// ends waits for what the replica may still be writing.
+func (r *replica) ends() {
+	r.t.Helper()
+	if err := r.pipeline.Close(context.WithoutCancel(r.ctx)); err != nil {
+		r.t.Error(err)
 	}
 }
 
@@ -466,6 +486,14 @@ func (f *faults) step(do func() error) error {
 	return err
 }
 
+// kill ends the replica in the middle of a step.
+func (f *faults) kill() {
+	f.mu.Lock()
+	f.dead = true
+	f.mu.Unlock()
+	f.die()
+}
+
 func (f *faults) isDead() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -517,7 +545,7 @@ func (s faultyStore) RuleSet(ctx context.Context, hash string) (content []byte, 
 
 type faultySnapshots struct {
 	f *faults
-	d *snapshot.Dir
+	d pipeline.Snapshots
 }
 
 func (s faultySnapshots) Write(ctx context.Context, name snapshot.Name, write func(io.Writer) error) error {
@@ -529,7 +557,7 @@ func (s faultySnapshots) List(ctx context.Context, topic string, partition int32
 	return all, err
 }
 
-func (s faultySnapshots) Open(ctx context.Context, name snapshot.Name) (file io.ReadCloser, err error) {
+func (s faultySnapshots) Open(ctx context.Context, name snapshot.Name) (file *snapshot.File, err error) {
 	err = s.f.step(func() error { file, err = s.d.Open(ctx, name); return err })
 	if err != nil && file != nil {
 		_ = file.Close()

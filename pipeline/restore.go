@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
+	"time"
 
 	"github.com/holdfastd/holdfast/detector"
 	"github.com/holdfastd/holdfast/snapshot"
@@ -19,17 +21,17 @@ type unusable string
 
 const (
 	damaged    unusable = "damaged"
-	newer      unusable = "version"    // of a form that this version doesn't know
-	otherRules unusable = "rules"      // its rules are not kept, or this version reads them otherwise
-	elsewhere  unusable = "journal"    // the journal says otherwise: its owner had lost the partition when it was written
-	unreadable unusable = "unreadable" // the directory does not hand it out
-	missing    unusable = "missing"    // it is current, and it isn't there
+	newer      unusable = "version" // of a form that this version doesn't know
+	otherRules unusable = "rules"   // its rules are not kept, or this version reads them otherwise
+	elsewhere  unusable = "journal" // the journal says otherwise: its owner had lost the partition when it was written
+	missing    unusable = "missing" // it is current, and it isn't there
 )
 
-var unusableReasons = []unusable{damaged, newer, otherRules, elsewhere, unreadable, missing}
+var unusableReasons = []unusable{damaged, newer, otherRules, elsewhere, missing}
 
 // restore gets a partition's state back from the newest good snapshot that is no
-// newer than the current one; nil if there is none.
+// newer than the current one; nil if there is none. It waits while the directory
+// can't be read: only a snapshot that is of no use gives way to the one before.
 func (o *opening) restore(ctx context.Context) (*restored, error) {
 	if o.claim.Snapshot < 0 {
 		return nil, nil
@@ -66,36 +68,34 @@ func (o *opening) restore(ctx context.Context) (*restored, error) {
 			return r, nil
 		}
 	}
-	o.opts.Logger.Warn("No snapshot can be used: the partition is replayed from its oldest record, and nothing is known of those before",
+	o.opts.Logger.Error("No snapshot can be used: the partition is replayed, if its log still begins where the topic did",
 		"partition", o.partition)
 	return nil, nil
 }
 
+// errParted says that a snapshot was written by who had lost the partition.
+var errParted = errors.New("its state and the journal have parted: its writer had lost the partition by then")
+
 // read gets the state back from a snapshot. An error without a reason is none of
 // the snapshot's.
-func (o *opening) read(ctx context.Context, name snapshot.Name) (_ *restored, _ unusable, err error) {
-	file, err := o.opts.Snapshots.Open(ctx, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, missing, err
-	}
+func (o *opening) read(ctx context.Context, name snapshot.Name) (*restored, unusable, error) {
+	r := &restored{name: name}
+	reason, err := o.reading(ctx, name, func(reader *detector.SnapshotReader, written time.Time) error {
+		r.mark, r.written = reader.Mark(), written
+		if r.mark.Next != name.Next || reader.Partition() != name.Partition {
+			return fmt.Errorf("%w: it is that of partition %d up to offset %d, under another's name",
+				detector.ErrSnapshotDamaged, reader.Partition(), r.mark.Next)
+		}
+		return nil
+	})
 	if err != nil {
-		return nil, unreadable, err
-	}
-	defer func() { _ = file.Close() }() // it was only read
-	const buffer = 256 << 10            // bytes
-	reader, err := detector.OpenSnapshot(bufio.NewReaderSize(file, buffer))
-	if err != nil {
-		return nil, reasonOf(err), err
-	}
-	r := &restored{name: name, mark: reader.Mark()}
-	if r.mark.Next != name.Next || reader.Partition() != name.Partition {
-		return nil, damaged, fmt.Errorf("it is that of partition %d up to offset %d, under another's name", reader.Partition(), r.mark.Next)
+		return nil, reason, err
 	}
 	if r.journal, err = o.journal(ctx, r.mark); err != nil {
 		return nil, "", err
 	}
 	if !agrees(r.mark, r.journal) {
-		return nil, elsewhere, errors.New("its state and the journal have parted: its writer had lost the partition by then")
+		return nil, elsewhere, errParted
 	}
 	r.journal = slices.DeleteFunc(r.journal, func(e store.Entry) bool { return e.Ordinal <= r.mark.Journal })
 	if r.set, err = o.ruleSet(ctx, o.store, o.partition, r.mark.RuleSet); err != nil {
@@ -104,21 +104,74 @@ func (o *opening) read(ctx context.Context, name snapshot.Name) (_ *restored, _ 
 		}
 		return nil, "", err
 	}
-	if r.engine, err = reader.Restore(r.set.options(o.partition)); err != nil {
-		return nil, reasonOf(err), err
+	reason, err = o.reading(ctx, name, func(reader *detector.SnapshotReader, _ time.Time) (err error) {
+		if reader.Mark() != r.mark {
+			return errParted // and has written another in its place just now
+		}
+		r.engine, err = reader.Restore(r.set.options(o.partition))
+		return err
+	})
+	if err != nil {
+		return nil, reason, err
 	}
 	return r, "", nil
 }
 
-// journal reads the entries that a snapshot may not know of: if it is not the
-// current one, all entries, because then all of them tell whether it ever was.
-func (o *opening) journal(ctx context.Context, m detector.Mark) (entries []store.Entry, err error) {
-	after := int64(-1)
-	if m.Next == o.claim.Snapshot {
-		after = m.Next - 1
+// reading hands do an opened snapshot, and tries that again for as long as the
+// directory does not hand out what is there: the state may be nowhere else.
+func (o *opening) reading(
+	ctx context.Context, name snapshot.Name, do func(*detector.SnapshotReader, time.Time) error,
+) (unusable, error) {
+	var found error // by which no other try will come out otherwise
+	err := o.untilDone(ctx, o.partition, theSnapshots, func() error {
+		const buffer = 256 << 10 // bytes
+		file, err := o.opts.Snapshots.Open(ctx, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			found = err
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%w; to go on without this snapshot, remove it", err)
+		}
+		defer func() { _ = file.Close() }() // it was only read
+		source := &source{r: file}
+		reader, err := detector.OpenSnapshot(bufio.NewReaderSize(source, buffer))
+		if err == nil {
+			err = do(reader, file.Written)
+		}
+		if source.failed != nil {
+			return fmt.Errorf("%w; to go on without this snapshot, remove it", source.failed)
+		}
+		found = err
+		return nil
+	})
+	if err == nil {
+		err = found
 	}
+	return reasonOf(err), err
+}
+
+// source tells a snapshot that ends early from one that could not be read.
+type source struct {
+	r      io.Reader
+	failed error
+}
+
+func (s *source) Read(b []byte) (int, error) {
+	n, err := s.r.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.failed = err
+	}
+	return n, err
+}
+
+// journal reads the entries that a snapshot may not know of, and the last before
+// them, which tell whether it knows all that it should. The current one is held
+// against them as well: who had lost the partition may have written another that
+// ends at the same offset.
+func (o *opening) journal(ctx context.Context, m detector.Mark) (entries []store.Entry, err error) {
 	err = o.untilDone(ctx, o.partition, theStore, func() (err error) {
-		entries, err = o.store.Journal(ctx, o.opts.Topic, o.partition, after)
+		entries, err = o.store.Journal(ctx, o.opts.Topic, o.partition, m.Next-1)
 		return err
 	})
 	return entries, err
@@ -143,8 +196,12 @@ func reasonOf(err error) unusable {
 		return otherRules
 	case errors.Is(err, detector.ErrSnapshotDamaged):
 		return damaged
+	case errors.Is(err, errParted):
+		return elsewhere
+	case errors.Is(err, fs.ErrNotExist):
+		return missing
 	}
-	return unreadable
+	return ""
 }
 
 // errRuleSet says that a rule set can't be had.
@@ -170,6 +227,9 @@ func (p *Pipeline) ruleSet(ctx context.Context, kept Store, partition int32, has
 	set, err := ReadRuleSet(content)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", errRuleSet, hash, err)
+	}
+	if set.Hash != hash {
+		return nil, fmt.Errorf("%w: %s: this version reads another one, %s", errRuleSet, hash, set.Hash)
 	}
 	return set, nil
 }

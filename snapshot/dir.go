@@ -131,9 +131,15 @@ func (d *Dir) List(ctx context.Context, topic string, partition int32) ([]Name, 
 	return names, nil
 }
 
+// File is a snapshot that is open for reading.
+type File struct {
+	io.ReadCloser
+	Written time.Time // when it was written to the end, by the clock of the file system
+}
+
 // Open opens a snapshot for reading. The error is fs.ErrNotExist if it is not
 // there, as when another process has removed it since it was listed.
-func (d *Dir) Open(ctx context.Context, name Name) (io.ReadCloser, error) {
+func (d *Dir) Open(ctx context.Context, name Name) (*File, error) {
 	if err := errors.Join(ctx.Err(), name.check()); err != nil {
 		return nil, fmt.Errorf("opening a snapshot: %w", err)
 	}
@@ -141,7 +147,11 @@ func (d *Dir) Open(ctx context.Context, name Name) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening a snapshot: %w", err)
 	}
-	return file, nil
+	about, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("opening a snapshot: %w", errors.Join(err, file.Close()))
+	}
+	return &File{ReadCloser: file, Written: about.ModTime()}, nil
 }
 
 // Remove removes a snapshot. That it is gone already is no error.

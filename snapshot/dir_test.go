@@ -23,12 +23,19 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestWhatIsWrittenIsRead(t *testing.T) {
-	dir, _ := open(t)
+	dir, path := open(t)
 	name := snapshot.Name{Topic: "events", Partition: 3, Next: 120, Generation: 7}
 	write(t, dir, name, "the first")
 	write(t, dir, name, "the second, in its place")
+	written := time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
+	if err := os.Chtimes(filepath.Join(path, "events", files(t, path)[0]), written, written); err != nil {
+		t.Fatal(err)
+	}
 	if got := read(t, dir, name); got != "the second, in its place" {
 		t.Errorf("the snapshot holds %q", got)
+	}
+	if at := opened(t, dir, name).Written; !at.Equal(written) {
+		t.Errorf("it was written at %v, want %v", at, written)
 	}
 	if err := dir.Remove(t.Context(), name); err != nil {
 		t.Fatal(err)
@@ -362,14 +369,19 @@ func write(t *testing.T, dir *snapshot.Dir, name snapshot.Name, content string) 
 	}
 }
 
-func read(t *testing.T, dir *snapshot.Dir, name snapshot.Name) string {
+func opened(t *testing.T, dir *snapshot.Dir, name snapshot.Name) *snapshot.File {
 	t.Helper()
-	content, err := dir.Open(t.Context(), name)
+	file, err := dir.Open(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = content.Close() }()
-	got, err := io.ReadAll(content)
+	t.Cleanup(func() { _ = file.Close() })
+	return file
+}
+
+func read(t *testing.T, dir *snapshot.Dir, name snapshot.Name) string {
+	t.Helper()
+	got, err := io.ReadAll(opened(t, dir, name))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,10 +21,11 @@ type Claim struct {
 	// Snapshot is the offset of the first record that is not in the partition's
 	// current snapshot; -1 if there is none. It is as of the claim.
 	Snapshot int64
-	// Written is the offset before which everything that follows from the
-	// partition's records was written, and some of what follows from later ones
-	// may be; -1 if nothing was. It is as of the claim: a caller may raise it to
-	// what it has written since.
+	// Written is the offset from which nothing was written that follows from the
+	// partition's records; -1 if nothing was at all. What follows from those before
+	// was written, but for the rest of the last batch if its writer died in the
+	// middle of it: whoever replays the records writes that. It is as of the claim:
+	// a caller may raise it to what it has written since.
 	Written int64
 }
 

@@ -157,7 +157,7 @@ func testFencingRace(t *testing.T, address string) {
 		seen[c.Generation] = counts
 		for n := range tries {
 			id := fmt.Sprintf("g%06d-%d", c.Generation, n)
-			verdict := fmt.Sprintf(`{"about":%q}`, id)
+			verdict := fmt.Sprintf(`{"id":%q,"time":"2026-11-24T08:34:00Z","account":"ana"}`, id)
 			mu.Unlock()
 			_, wrote := s.Write(t.Context(), Batch{Claim: c, Alerts: []holdfast.Alert{fresh(t, id)}})
 			_, journaled := s.AppendJournal(t.Context(), c, Entry{After: c.Generation, Kind: VerdictGiven, Verdict: json.RawMessage(verdict)})

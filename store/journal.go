@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"unicode/utf8"
 
 	"github.com/holdfastd/holdfast"
 )
@@ -29,7 +28,7 @@ type Entry struct {
 	Kind      EntryKind
 	RuleSet   string           // the hash of a rule set that is kept
 	Watermark holdfast.Instant // event time
-	Verdict   json.RawMessage  // a JSON value of at most 64 KiB, kept byte for byte
+	Verdict   json.RawMessage  // a [Verdict] of at most 64 KiB, kept byte for byte
 }
 
 // AppendJournal writes an entry at the end of the partition's journal, before
@@ -38,10 +37,11 @@ type Entry struct {
 // two have to differ.)
 //
 // The error is an [ErrRefused] if the entry would change what has passed: its
-// After is before that of the last one, or before a record of which everything
+// After is before that of the last one, or before a record of which something
 // that follows was written (Claim.Written). So it is if the entry isn't sound,
-// such as the activation of a rule set that isn't kept. It is an [ErrFenced] if
-// the claim holds no longer.
+// such as the activation of a rule set that isn't kept or a verdict that can't
+// be read: a replay would meet it and go no further. It is an [ErrFenced] if the
+// claim holds no longer.
 func (s *Store) AppendJournal(ctx context.Context, c Claim, e Entry) (ordinal int64, err error) {
 	if err = e.check(); err == nil {
 		err = s.transact(ctx, func(ctx context.Context, t transaction) error {
@@ -87,11 +87,18 @@ func (s *Store) appendJournal(ctx context.Context, t transaction, c Claim, e Ent
 	return last.Ordinal + 1, err
 }
 
-// Journal returns the partition's entries whose After is after or more, in the
-// order in which they take effect: that of After, then that in which they were
-// appended. All of them are those after -1. A snapshot whose first missing
-// record is at Next needs those after Next-1, of which it may hold some already:
-// their ordinals tell.
+// Journal returns the partition's entries whose After is after or more, and those
+// at the one place before, in the order in which they take effect: that of After,
+// then that in which they were appended. All of them are those after -1.
+//
+// A snapshot whose first missing record is at Next needs those after Next-1, of
+// which it may hold some already: their ordinals tell. By those at the place
+// before it can be told whether it lacks any that stand earlier, however many
+// there are: ordinals have no gaps.
+//
+// Nothing deletes entries, nor the rule sets they name: by them an alert can be
+// explained and a run be judged. They are few: one for each change of rules, and
+// on a quiet partition one for each deadline that the clock lets pass.
 //
 // The owner reads what it needs once it has the claim: no earlier owner can
 // append after that. An entry of a kind that this version doesn't know is an
@@ -103,7 +110,11 @@ func (s *Store) Journal(ctx context.Context, topic string, partition int32, afte
 		err := e.scan(scan)
 		all = append(all, e)
 		return err
-	}, entries+" AND after_offset >= $3 ORDER BY after_offset, ordinal", topic, partition, after)
+	}, entries+`
+		AND after_offset >= coalesce((
+			SELECT max(after_offset) FROM holdfast_journal
+			WHERE topic = $1 AND partition = $2 AND after_offset < $3), $3)
+		ORDER BY after_offset, ordinal`, topic, partition, after)
 	if err != nil {
 		return nil, fmt.Errorf("read the journal of %s: %w", partitionName(topic, partition), err)
 	}
@@ -139,7 +150,6 @@ func (e *Entry) scan(scan scan) error {
 
 // check refuses what is no entry.
 func (e Entry) check() error {
-	const longestVerdict = 64 << 10 // bytes
 	alone := Entry{After: e.After, Kind: e.Kind}
 	switch e.Kind {
 	case RuleSetActivated:
@@ -150,8 +160,8 @@ func (e Entry) check() error {
 	case IdleWatermark:
 		alone.Watermark = e.Watermark
 	case VerdictGiven:
-		if len(e.Verdict) > longestVerdict || !utf8.Valid(e.Verdict) || !json.Valid(e.Verdict) {
-			return refuse("a verdict must be a JSON value of at most %d bytes", longestVerdict)
+		if _, err := ReadVerdict(e.Verdict); err != nil {
+			return err
 		}
 		alone.Verdict = e.Verdict
 	default:
@@ -174,9 +184,7 @@ func (e Entry) equal(o Entry) bool {
 
 // ruleSetKept refuses a rule set that isn't kept: no replay could get it.
 func ruleSetKept(ctx context.Context, t transaction, hash string) error {
-	kept := false
-	err := t.query(ctx, func(scan scan) error { return scan(&kept) },
-		"SELECT EXISTS (SELECT 1 FROM holdfast_rule_sets WHERE hash = $1)", hash)
+	kept, err := isKept(ctx, t.query, hash)
 	if err == nil && !kept {
 		err = refuse("the rule set %s is not kept: keep it before it is activated", hash)
 	}

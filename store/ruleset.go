@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 )
@@ -12,7 +11,8 @@ const longestRuleSet = 64 << 20
 
 // KeepRuleSet keeps what a rule set is made of, by its hash, for good. To the
 // store both are the caller's: it never looks into the content. A set that is
-// kept already is left as it is; with other content it is an [ErrRefused].
+// kept already is left as it is, and its content, which may be large, is not even
+// sent: the hash stands for it.
 func (s *Store) KeepRuleSet(ctx context.Context, hash string, content []byte) error {
 	if err := s.keepRuleSet(ctx, hash, content); err != nil {
 		return fmt.Errorf("keep rule set: %w", err)
@@ -30,16 +30,12 @@ func (s *Store) keepRuleSet(ctx context.Context, hash string, content []byte) er
 	if content == nil {
 		content = []byte{} // nil would be NULL
 	}
+	if kept, err := isKept(ctx, s.read, hash); err != nil || kept {
+		return err
+	}
 	return s.transact(ctx, func(ctx context.Context, t transaction) error {
-		n, err := t.exec(ctx, "INSERT INTO holdfast_rule_sets (hash, stored, content) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+		_, err := t.exec(ctx, "INSERT INTO holdfast_rule_sets (hash, stored, content) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
 			hash, nanos(s.now()), content)
-		if err != nil || n > 0 {
-			return err
-		}
-		kept, err := readRuleSet(ctx, t.query, hash)
-		if err == nil && !bytes.Equal(kept, content) {
-			err = refuse("%s is kept already, with other content", hash)
-		}
 		return err
 	})
 }
@@ -49,17 +45,26 @@ func (s *Store) RuleSet(ctx context.Context, hash string) ([]byte, error) {
 	if err := checkHash(hash); err != nil {
 		return nil, fmt.Errorf("read rule set: %w", err)
 	}
-	content, err := readRuleSet(ctx, s.read, hash)
+	content, err := s.readRuleSet(ctx, hash)
 	if err != nil {
 		return nil, fmt.Errorf("read rule set: %w", err)
 	}
 	return content, nil
 }
 
-func readRuleSet(ctx context.Context, query func(context.Context, func(scan) error, string, ...any) error, hash string) ([]byte, error) {
+// queries is how a transaction reads, or a store outside of one.
+type queries func(ctx context.Context, each func(scan) error, sql string, args ...any) error
+
+func isKept(ctx context.Context, query queries, hash string) (kept bool, err error) {
+	err = query(ctx, func(scan scan) error { return scan(&kept) },
+		"SELECT EXISTS (SELECT 1 FROM holdfast_rule_sets WHERE hash = $1)", hash)
+	return kept, err
+}
+
+func (s *Store) readRuleSet(ctx context.Context, hash string) ([]byte, error) {
 	var content []byte
 	found := false
-	err := query(ctx, func(scan scan) error {
+	err := s.read(ctx, func(scan scan) error {
 		found = true
 		return scan(&content)
 	}, "SELECT content FROM holdfast_rule_sets WHERE hash = $1", hash)

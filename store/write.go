@@ -18,7 +18,8 @@ type Batch struct {
 	// Claim is the writer's right to the partition.
 	Claim Claim
 	// Next is the offset of the first record of which not everything that follows
-	// is in this batch or an earlier one. Written moves up to it, never back.
+	// is in this batch or an earlier one. With the first row that is written,
+	// Written moves up to it, never back.
 	Next int64
 
 	Alerts      []holdfast.Alert
@@ -30,17 +31,15 @@ type Batch struct {
 // never be written, however often it is tried.
 const rowsPerTransaction = 1000
 
-// cut takes up to n rows from the front of a batch, its alerts first. Only the
-// last part has the batch's Next; those before don't move Written.
+// cut takes up to n rows from the front of a batch, its alerts first. Each part
+// has the batch's Next, the first one too: once something of the batch is there,
+// nothing may be journaled that would make something else follow from its records.
 func (b *Batch) cut(n int) Batch {
 	alerts := min(n, len(b.Alerts))
 	occurrences := min(n-alerts, len(b.Occurrences))
 	front := *b
 	front.Alerts, b.Alerts = b.Alerts[:alerts], b.Alerts[alerts:]
 	front.Occurrences, b.Occurrences = b.Occurrences[:occurrences], b.Occurrences[occurrences:]
-	if b.rows() > 0 {
-		front.Next = -1
-	}
 	return front
 }
 

@@ -69,6 +69,11 @@ type ConsumerOptions struct {
 	// BackoffMin and BackoffMax bound the pauses between tries while Kafka
 	// fails; they double, with jitter. Default to 100ms and 5s.
 	BackoffMin, BackoffMax time.Duration
+
+	// answerGrace is how much later than asked an answer may come. After a longer
+	// silence nothing is known of what went on in the log, nor if it is the same.
+	// Defaults to 2s; tests set another.
+	answerGrace time.Duration
 }
 
 // Consumer reads a topic as a member of a consumer group. A partition that stays
@@ -102,6 +107,7 @@ func NewConsumer(opts ConsumerOptions) (*Consumer, error) {
 	setDefault(&opts.CloseWithin, 5*time.Second)
 	setDefault(&opts.IdleAfter, 30*time.Second)
 	setDefault(&opts.MeasureEvery, 5*time.Second)
+	setDefault(&opts.answerGrace, 2*time.Second)
 	setDefault(&opts.BackoffMin, 100*time.Millisecond)
 	setDefault(&opts.BackoffMax, max(5*time.Second, opts.BackoffMin))
 	switch {

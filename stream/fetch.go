@@ -41,6 +41,7 @@ type fetched struct {
 	known  mark  // of the last record before next
 	// quiet is how long the log had held nothing more when this came.
 	quiet time.Duration
+	asked time.Time // when this was: what came into the log by then is in it, or before
 
 	raw      []byte // the answer as it came
 	unpacked []byte // the records of its compressed batches

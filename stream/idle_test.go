@@ -97,12 +97,55 @@ func TestInterruptedConnectionIsNotIdleness(t *testing.T) {
 	r.wait(t, "the processor is not told", func() bool { return r.idled == 0 })
 }
 
+// TestIdlenessIsAsOfTheFetch has the processor take its time over one idleness,
+// while the answer that makes the next one has been asked for already.
+func TestIdlenessIsAsOfTheFetch(t *testing.T) {
+	t.Parallel()
+	cluster, connection := fake(t, kfake.SeedTopics(1, "events"))
+	asked := make(chan struct{}, 1000)
+	cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		asked <- struct{}{}
+		return nil, nil, false
+	})
+	p := newProbe()
+	var before, after time.Time // the first idleness begins and ends
+	next := make(chan time.Time, 1000)
+	p.idle = func(ctx context.Context, asOf time.Time) error {
+		if !before.IsZero() {
+			next <- asOf
+			return nil
+		}
+		before = time.Now()
+		if asOf.After(before) || asOf.IsZero() {
+			t.Errorf("idle as of %s, which is not before %s", asOf, before)
+		}
+		for range 3 { // empty, idle, and the one that waits
+			select {
+			case <-asked:
+			case <-ctx.Done():
+			}
+		}
+		after = time.Now()
+		return nil
+	}
+	run(t, connection, "events", p, idleSoon)
+	select {
+	case asOf := <-next:
+		if asOf.After(after) {
+			t.Errorf("idle as of %s, and it was asked before %s", asOf, after)
+		}
+	case <-time.After(patience):
+		t.Error("the processor is not told again")
+	}
+}
+
 func TestErrorOfIdleEndsRun(t *testing.T) {
 	t.Parallel()
 	_, connection := fake(t, kfake.SeedTopics(1, "events"))
 	boom := errors.New("boom")
 	p := newProbe()
-	p.idle = func(context.Context) error { return boom }
+	p.idle = func(context.Context, time.Time) error { return boom }
 	if err := run(t, connection, "events", p, idleSoon).end(); !errors.Is(err, boom) {
 		t.Errorf("Run ended with %v", err)
 	}

@@ -251,7 +251,7 @@ func (p *partition) call(ctx context.Context, f *fetched) error {
 		p.consumed.Add(float64(len(f.Records)))
 	case f.quiet-p.idled >= p.consumer.opts.IdleAfter:
 		p.idled = f.quiet
-		if err := p.processor.Idle(ctx); err != nil {
+		if err := p.processor.Idle(ctx, f.asked); err != nil {
 			return fmt.Errorf("partition %d being idle: %w", p.id, err)
 		}
 	}

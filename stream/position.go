@@ -14,7 +14,7 @@ import (
 var errReplaced = errors.New("the topic was made anew or has lost records")
 
 // errMissing says that a log no longer holds what is to be read next.
-var errMissing = errors.New("retention has deleted records that were not read")
+var errMissing = errors.New("retention has deleted records that are needed")
 
 // locate makes sure that r reads the log it is to read, and moves it to the log's
 // oldest record if it is to begin there or may skip what is gone.

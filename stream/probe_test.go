@@ -23,7 +23,7 @@ type probe struct {
 	// processed, -1 before the first, into what may be committed.
 	committable func(next int64) int64
 	// idle and close, if set, are called by the processors' methods.
-	idle  func(ctx context.Context) error
+	idle  func(ctx context.Context, asOf time.Time) error
 	close func(ctx context.Context, partition int32)
 
 	mu      sync.Mutex
@@ -147,11 +147,11 @@ func (p *processor) Process(ctx context.Context, batch stream.Batch) error {
 	return nil
 }
 
-func (p *processor) Idle(ctx context.Context) error {
+func (p *processor) Idle(ctx context.Context, asOf time.Time) error {
 	p.enter()
 	defer p.leave()
 	if p.probe.idle != nil {
-		if err := p.probe.idle(ctx); err != nil {
+		if err := p.probe.idle(ctx, asOf); err != nil {
 			return err
 		}
 	}

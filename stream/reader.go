@@ -15,9 +15,6 @@ const (
 	sureTries = 5
 	// keptMemory is how many times MaxBytes a fetch may keep for the next one.
 	keptMemory = 8
-	// answerGrace is how much later than asked an answer may come. After a longer
-	// silence nothing is known of what went on in the log, nor if it is the same.
-	answerGrace = 2 * time.Second
 )
 
 // reader reads a partition's log ahead of its processor.
@@ -71,7 +68,7 @@ func (r *reader) read(ctx context.Context, ahead chan<- *fetched, spare <-chan *
 // fetch fetches what comes next and moves on behind it.
 func (r *reader) fetch(ctx context.Context, spare <-chan *fetched) (*fetched, error) {
 	c := r.consumer
-	asked, inTime := time.Now(), c.opts.MaxWait+answerGrace
+	asked, inTime := time.Now(), c.opts.MaxWait+c.opts.answerGrace
 	if asked.Sub(r.answered) > inTime {
 		r.answered, r.quiet = time.Time{}, time.Time{}
 		if err := r.locate(ctx); err != nil {
@@ -87,7 +84,7 @@ func (r *reader) fetch(ctx context.Context, spare <-chan *fetched) (*fetched, er
 		}
 	default:
 	}
-	f.next = r.next
+	f.next, f.asked = r.next, time.Now()
 	if err := c.cluster.fetch(ctx, c.opts.Topic, r.id, c.opts.MaxWait, c.opts.MaxBytes, f); err != nil {
 		r.answered = time.Time{}
 		return nil, err

@@ -249,10 +249,18 @@ func TestTopicThatIsMadeAnewWhileTheProcessorStands(t *testing.T) {
 		}
 		return ctx.Err()
 	}
-	r := run(t, connection, "events", p, startOver, oneRecordPerFetch)
-	<-stuck // with a
-	// Longer than silence is trusted, and than it takes to fetch b.
-	<-time.After(2500 * time.Millisecond)
+	fetched := make(chan struct{})
+	var asked sync.Once
+	cluster.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if r.(*kmsg.FetchRequest).Topics[0].Partitions[0].FetchOffset == 1 {
+			asked.Do(func() { close(fetched) })
+		}
+		return nil, nil, false
+	})
+	r := run(t, connection, "events", p, startOver, oneRecordPerFetch, stream.TrustNoSilence)
+	<-stuck   // with a
+	<-fetched // is b: the cluster does one thing after the other, what follows comes later
 	if err := errors.Join(cluster.DeleteTopic("events"), cluster.CreateTopic("events", 1, nil)); err != nil {
 		t.Fatal(err)
 	}

@@ -76,8 +76,10 @@ type Processor interface {
 	Process(ctx context.Context, batch Batch) error
 	// Idle is called when the partition has had no record for
 	// ConsumerOptions.IdleAfter, all it has being processed, and again each time
-	// as much has passed. Its context and error are as those of Process.
-	Idle(ctx context.Context) error
+	// as much has passed. As of asOf, by the wall clock, the log held nothing more:
+	// that may be long ago, and a record of a later time may be in the log by now.
+	// Its context and error are as those of Process.
+	Idle(ctx context.Context, asOf time.Time) error
 	// Committable is the offset up to which the group may commit: the one from
 	// which a processor opened now would need the records at the latest. Negative
 	// if there is none yet. It may be called at any time, from any goroutine, also

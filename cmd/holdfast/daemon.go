@@ -117,6 +117,14 @@ func runDaemon(ctx context.Context, opts daemonOptions) (err error) {
 	if err != nil {
 		return drawn(err, fileContent, opts.diagnostics)
 	}
+	defer func() {
+		const within = 5 * time.Second
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+		defer cancel()
+		if err := d.pipeline.Close(ctx); err != nil {
+			logger.Warn("A snapshot was not written to its end: the records since the one before are replayed", "error", err)
+		}
+	}()
 	d.consumer, err = stream.NewConsumer(stream.ConsumerOptions{
 		Connection: connection, Topic: cfg.Kafka.Topic, Group: cfg.Kafka.Group,
 		Open: d.open, Missing: d.missing, Replaced: d.replaced, IdleAfter: cfg.Engine.IdleAfter,

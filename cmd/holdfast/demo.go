@@ -256,7 +256,11 @@ func (n *narrator) scene(s demo.Scene) {
 
 // alert tells of one that is durable. A negative latency is two clocks' business.
 func (n *narrator) alert(a *holdfast.Alert, latency time.Duration) {
-	n.say("  %s  Holdfast  ▸ %s (%s, after %d ms)\n", time.Now().Format(time.TimeOnly), a.Title, a.Level, max(0, latency.Milliseconds()))
+	took := ""
+	if latency != 0 { // else a deadline brought it
+		took = fmt.Sprintf(", after %d ms", max(0, latency.Milliseconds()))
+	}
+	n.say("  %s  Holdfast  ▸ %s (%s%s)\n", time.Now().Format(time.TimeOnly), a.Title, a.Level, took)
 }
 
 func (n *narrator) closing() {

@@ -331,9 +331,9 @@ func (r reader) Process(_ context.Context, b stream.Batch) error {
 	return nil
 }
 
-func (reader) Idle(context.Context) error { return nil }
-func (reader) Committable() int64         { return -1 }
-func (reader) Close(context.Context)      {}
+func (reader) Idle(context.Context, time.Time) error { return nil }
+func (reader) Committable() int64                    { return -1 }
+func (reader) Close(context.Context)                 {}
 
 // receiver is an endpoint of the service's backend: it checks signatures, keeps
 // the bodies, repeats of an id left out, and counts all.

@@ -7,7 +7,7 @@ CREATE TABLE holdfast_partition_owner (
     generation      BIGINT NOT NULL, -- how often the partition was claimed
     claimed         BIGINT NOT NULL, -- wall clock
     snapshot        BIGINT NOT NULL, -- the next offset of the current snapshot, -1 for none
-    written         BIGINT NOT NULL, -- what follows from the records before this offset is stored, -1 for none
+    written         BIGINT NOT NULL, -- nothing is stored that follows from records from this offset on, -1 for none
     PRIMARY KEY (topic, partition)
 );
 
