@@ -18,8 +18,8 @@ type runCommand struct {
 	Config string   `short:"c" required:"" help:"The configuration file." placeholder:"FILE"`
 	Rules  []string `help:"Rule files or folders, in place of those in the configuration." placeholder:"PATH"`
 
-	MissingRecords string `help:"What to do where retention has deleted records that are needed: stop, or go on without them." enum:"stop,skip" default:"stop"`
-	ReplacedTopic  string `help:"What to do where the topic is not the one that was read before, or has lost records: stop, or forget what is known of it and start over." enum:"stop,start-over" default:"stop"`
+	MissingRecords string `help:"What to do where retention has deleted records that are needed: stop, or skip them and go on with those that are left." enum:"stop,skip" default:"stop"`
+	ReplacedTopic  string `help:"What to do where the topic is not the one that was read before, or has lost records: stop, or start-over, which forgets what is known of it." enum:"stop,start-over" default:"stop"`
 }
 
 func (*runCommand) Help() string {
