@@ -20,7 +20,7 @@ import (
 // TestFaults is the run. Without anything set it is a short one: each kind of
 // fault once.
 //
-//	HOLDFAST_CHAOS_FAULTS   how many faults
+//	HOLDFAST_CHAOS_FAULTS   how many faults, at least 1
 //	HOLDFAST_CHAOS_SEED     what the schedule and the load follow from; a failed
 //	                        run names its own
 //	HOLDFAST_CHAOS_ONLY     a text that the kinds of fault contain, to look into
@@ -30,18 +30,22 @@ func TestFaults(t *testing.T) {
 	defer cancel()
 	seed := number(t, "HOLDFAST_CHAOS_SEED", rand.Uint64N(1_000_000))
 	t.Logf("HOLDFAST_CHAOS_SEED=%d", seed)
-	r := newRun(t, seed)
-	of := r.chosen(os.Getenv("HOLDFAST_CHAOS_ONLY"))
+	of := kindsOf(os.Getenv("HOLDFAST_CHAOS_ONLY"))
 	if len(of) == 0 {
 		t.Fatal("no fault is of the kind that HOLDFAST_CHAOS_ONLY asks for")
 	}
-	faults := schedule(seed, int(number(t, "HOLDFAST_CHAOS_FAULTS", uint64(len(of)))), of)
+	n, err := faultCount(os.Getenv("HOLDFAST_CHAOS_FAULTS"), len(of))
+	if err != nil {
+		t.Fatal(err)
+	}
+	faults := schedule(seed, n, of)
+	r := newRun(t, seed)
 
 	loading, endLoad := context.WithCancel(ctx)
 	defer endLoad()
 	loaded := make(chan error, 1)
 	go func() { loaded <- r.feed(loading) }()
-	err := r.through(ctx, t, faults)
+	err = r.through(ctx, t, faults)
 	endLoad()
 	if fed := <-loaded; err == nil {
 		err = fed
@@ -89,10 +93,20 @@ func (r *run) through(ctx context.Context, t *testing.T, faults []fault) error {
 	if err := r.startAll(); err != nil {
 		return err
 	}
+	// Before the first fault there is something to lose: alerts, and a state that
+	// the log alone does not give back.
 	err := r.until(ctx, "the first alert", func(ctx context.Context) bool {
 		n, err := r.count(ctx, "SELECT count(*) FROM holdfast_alerts")
 		return err == nil && n > 0
 	})
+	if err != nil {
+		return err
+	}
+	deleted := func(context.Context) bool { return r.retention.everywhere() }
+	if err := r.until(ctx, "two snapshots of each partition, and the records before the older to be deleted", deleted); err != nil {
+		return err
+	}
+	idle, err := r.idle(ctx)
 	if err != nil {
 		return err
 	}
@@ -105,7 +119,19 @@ func (r *run) through(ctx context.Context, t *testing.T, faults []fault) error {
 			return fmt.Errorf("%s: %w", f.kind, err)
 		}
 	}
-	return r.pause(ctx, faults[0].after) // the last one too strikes under load
+	// The last one too strikes under load.
+	if err := r.pause(ctx, faults[0].after); err != nil {
+		return err
+	}
+	return r.until(ctx, "a quiet partition's watermark to move", func(ctx context.Context) bool {
+		n, err := r.idle(ctx)
+		return err == nil && n > idle
+	})
+}
+
+// idle is how often the clock has moved a quiet partition's watermark.
+func (r *run) idle(ctx context.Context) (int, error) {
+	return r.count(ctx, "SELECT count(*) FROM holdfast_journal WHERE kind = 'idle_watermark'")
 }
 
 // judged holds what is left of the run against an undisturbed replay, and reports.
@@ -121,8 +147,8 @@ func (r *run) judged(ctx context.Context, t *testing.T, seed uint64) outcome {
 		t.Fatal(err)
 	}
 	report := report{
-		seed: seed, began: r.load.began, length: length, struck: r.struck, damaged: r.damaged,
-		evidence: e, outcome: o, findings: o.compare(e),
+		seed: seed, began: r.load.began, length: length, struck: r.struck, deleted: r.retention.records(),
+		evidence: e, outcome: o, findings: o.compare(e), happened: r.happened(e),
 	}
 	for _, d := range r.replicas {
 		report.starts += d.count()
@@ -135,6 +161,13 @@ func (r *run) judged(ctx context.Context, t *testing.T, seed uint64) outcome {
 	if err := os.WriteFile(filepath.Join(t.ArtifactDir(), "report.md"), []byte(report.String()), 0o600); err != nil {
 		t.Error(err)
 	}
+	var struck []kind
+	for _, s := range r.struck {
+		struck = append(struck, s.kind)
+	}
+	for _, line := range report.happened.lacks(tally(struck)) {
+		t.Errorf("the run does not prove what it should: %s", line)
+	}
 	if !report.findings.none() {
 		t.Errorf("the store differs from an undisturbed replay:\n%v", report.findings)
 		if err := e.keep(t.ArtifactDir()); err != nil {
@@ -142,6 +175,25 @@ func (r *run) judged(ctx context.Context, t *testing.T, seed uint64) outcome {
 		}
 	}
 	return o
+}
+
+// happened gathers what the daemons were made to do.
+func (r *run) happened(e evidence) happened {
+	h := happened{deleted: r.retention.everywhere(), damaged: r.damaged, unusable: map[place]bool{}}
+	for _, d := range r.replicas {
+		d.said.heard(&h)
+	}
+	for _, journal := range e.journal {
+		for _, entry := range journal {
+			switch entry.Kind {
+			case store.RuleSetActivated:
+				h.activated++
+			case store.IdleWatermark:
+				h.idle++
+			}
+		}
+	}
+	return h
 }
 
 // spoil changes single rows of the store, which the judge has to see: that it

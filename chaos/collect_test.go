@@ -19,27 +19,14 @@ import (
 func (r *run) collect(ctx context.Context) (evidence, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	e := evidence{log: map[int32][]logged{}, journal: map[int32][]store.Entry{}, deadLetters: map[place]bool{}}
-	if err := errors.Join(r.readLog(ctx, &e), r.readDeadLetters(ctx, &e), r.readStore(ctx, &e)); err != nil {
+	if err := r.until(ctx, "the end of the log", func(context.Context) bool { return r.recorder.complete() }); err != nil {
+		return evidence{}, err
+	}
+	e := evidence{log: r.recorder.log, journal: map[int32][]store.Entry{}, deadLetters: map[place]bool{}}
+	if err := errors.Join(r.readDeadLetters(ctx, &e), r.readStore(ctx, &e)); err != nil {
 		return evidence{}, fmt.Errorf("collecting what is left of the run: %w", err)
 	}
 	return e, nil
-}
-
-// readLog reads the topic up to the records that end the load.
-func (r *run) readLog(ctx context.Context, e *evidence) error {
-	all := map[int32]kgo.Offset{}
-	for p := range int32(partitions) {
-		all[p] = kgo.NewOffset().AtStart()
-	}
-	ended := 0
-	return r.read(ctx, topic, all, func(m *kgo.Record) bool {
-		e.log[m.Partition] = append(e.log[m.Partition], logged{m.Offset, m.Timestamp, m.Value})
-		if string(m.Key) == "last-"+strconv.Itoa(int(m.Partition)) {
-			ended++
-		}
-		return ended < partitions
-	})
 }
 
 // readDeadLetters reads which records are in the dead-letter topic. Its end it

@@ -21,7 +21,7 @@ const (
 	probeEvery = 500 * time.Millisecond
 	// lull is how long a partition is silent at a time: longer than it takes to
 	// be taken for idle.
-	lull = 40 * time.Second
+	lull = 6 * idleAfter
 )
 
 // record is what the load writes to the topic. Its value may be no event.
@@ -100,7 +100,7 @@ func (l *load) last() []record {
 // silent says whether a partition has its lull: one after the other does, with
 // all of them busy in between.
 func (l *load) silent(partition int32, due time.Duration) bool {
-	const busy = 10 * time.Second
+	const busy = 8 * time.Second
 	round := int64(due / (busy + lull))
 	return due%(busy+lull) >= busy && int32(round%int64(l.partitions)) == partition
 }

@@ -25,6 +25,7 @@ type replica struct {
 	binary, config string
 	address        string    // of its web server
 	log            io.Writer // what it says, over all its processes
+	said           said
 	// failed gets the error of a process that ends by itself, or badly.
 	failed chan<- error
 	web    *http.Client
@@ -45,11 +46,12 @@ func newReplica(t *testing.T, number, port int, binary, config string, failed ch
 	}
 	r := &replica{
 		binary: binary, config: config, address: "127.0.0.1:" + strconv.Itoa(port),
-		// As a plain writer the file is written by this process, and no limit on
-		// the replica's files is one on what it says.
-		log: struct{ io.Writer }{file}, failed: failed,
-		web: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+		failed: failed,
+		web:    &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 	}
+	// This process writes the file, so that no limit on the replica's files is one
+	// on what it says.
+	r.log = io.MultiWriter(file, &r.said)
 	t.Cleanup(func() {
 		if err := errors.Join(r.kill(), file.Close()); err != nil {
 			t.Error(err)
@@ -223,18 +225,8 @@ func (r *replica) running() bool {
 
 // alive asks whether the replica has come so far that it minds its signals.
 func (r *replica) alive(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.address+"/-/healthy", nil)
-	if err != nil {
-		return false
-	}
-	response, err := r.web.Do(request)
-	if err != nil {
-		return false
-	}
-	_ = response.Body.Close()
-	return response.StatusCode == http.StatusOK
+	_, err := r.get(ctx, "/-/healthy")
+	return err == nil
 }
 
 func (r *replica) count() int {

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/holdfastd/holdfast/store"
 )
 
 // report is what a run came to, as docs/reliability.md shows it.
@@ -18,9 +16,10 @@ type report struct {
 	began      time.Time
 	length     time.Duration
 	struck     []strike
-	starts     int // of replicas
-	generation int // how often a partition was taken over
-	damaged    int // snapshot files
+	starts     int   // of replicas
+	generation int   // how often a partition was taken over
+	deleted    int64 // records
+	happened   happened
 	evidence   evidence
 	outcome    outcome
 	findings   findings
@@ -41,27 +40,21 @@ func (r report) String() string {
 		verdict = fmt.Sprintf("%d missing, %d too many, %d different",
 			len(r.findings.missing), len(r.findings.extra), len(r.findings.different))
 	}
-	entries := map[store.EntryKind]int{}
-	for _, journal := range r.evidence.journal {
-		for _, e := range journal {
-			entries[e.Kind]++
-		}
-	}
 	row := func(what, how string, args ...any) { fmt.Fprintf(&b, "| "+what+" | "+how+" |\n", args...) }
 	b.WriteString("| what | |\n|---|---|\n")
 	row("seed", "%d", r.seed)
 	row("began, lasted", "%s, %v", r.began.UTC().Format(time.DateTime), r.length.Round(time.Second))
 	row("faults", "%d", len(r.struck))
-	row("records in %d partitions", "%d", partitions, records)
+	row("records in %d partitions", "%d, of which %d were deleted during the run", partitions, records, r.deleted)
 	row("alerts compared", "%d: %s", len(r.outcome.alerts), verdict)
 	row("occurrences compared", "%d, of %d alerts", occurrences, len(r.outcome.occurrences))
 	row("groups given up for want of room", "%d", r.outcome.evicted)
 	row("rejected records found in the dead-letter topic", "%d of %d", len(r.outcome.deadLetters)-len(r.findings.deadLetters), len(r.outcome.deadLetters))
-	row("journal: rule sets, idle watermarks", "%d, %d", entries[store.RuleSetActivated], entries[store.IdleWatermark])
+	row("journal: rule sets, idle watermarks", "%d, %d", r.happened.activated, r.happened.idle)
 	row("starts of replicas, takeovers of partitions", "%d, %d", r.starts, r.generation)
-	if r.damaged > 0 {
-		row("damaged snapshot files", "%d", r.damaged)
-	}
+	row("partitions restored from a snapshot", "%d", r.happened.restored)
+	row("current snapshots damaged, snapshots found unusable", "%d, %d", len(r.happened.damaged), len(r.happened.unusable))
+	row("writes fenced off", "%d", r.happened.fenced)
 	row("longest time from event to alert", "%v", longest(r.probes(time.Time{}, time.Time{})))
 
 	b.WriteString("\n| fault | times | longest time from event to alert until the next fault, median | maximum |\n|---|---|---|---|\n")

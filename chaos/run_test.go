@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,25 +15,26 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/holdfastd/holdfast/snapshot"
 	"github.com/holdfastd/holdfast/stream"
 )
 
-const (
-	topic = "events"
-	// patience bounds every wait. It decides nothing but when to give up: a slow
-	// machine is not a failure.
-	patience = 4 * time.Minute
-)
+// patience bounds every wait. It decides nothing but when to give up: a slow
+// machine is not a failure.
+const patience = 4 * time.Minute
 
 // run is a run of the daemon under faults, and what surrounds it.
 type run struct {
 	folder    string
 	kafka     *server
 	postgres  *server
-	snapshots string // the directory; "" if the daemon keeps none
+	directory string // of the snapshots
+	snapshots *snapshot.Dir
 	replicas  []*replica
 	client    *kgo.Client
 	load      *load
+	recorder  recorder
+	retention *retention
 	rules     int // which of ruleFiles is the file that the replicas read
 
 	failed chan error // what no fault explains; it holds the first
@@ -42,7 +42,7 @@ type run struct {
 	// end of a pause.
 	pending sync.WaitGroup
 	struck  []strike
-	damaged int // snapshot files
+	damaged []place // the current snapshots that were damaged
 }
 
 // strike is a fault that has happened.
@@ -53,7 +53,10 @@ type strike struct {
 
 func newRun(t *testing.T, seed uint64) *run {
 	t.Helper()
-	r := &run{folder: t.TempDir(), failed: make(chan error, 1)}
+	r := &run{
+		folder: t.TempDir(), failed: make(chan error, 1),
+		recorder: recorder{log: map[int32][]logged{}}, retention: newRetention(),
+	}
 	var ports ports
 	r.kafka, r.postgres = newKafka(t, ports.take(t)), newPostgres(t, ports.take(t))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -69,20 +72,46 @@ func newRun(t *testing.T, seed uint64) *run {
 			t.Fatal(err)
 		}
 	}
+	r.directory = filepath.Join(r.folder, "snapshots")
 	var err error
+	if r.snapshots, err = snapshot.OpenDir(r.directory); err != nil {
+		t.Fatal(err)
+	}
 	r.client, err = kgo.NewClient(kgo.SeedBrokers(r.kafka.address), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.client.Close)
 
-	binary := build(t)
-	config := r.configure(t, binary)
+	binary, config := build(t), r.configure(t)
 	for i := range replicas {
 		r.replicas = append(r.replicas, newReplica(t, i, ports.take(t), binary, config, r.failed))
 	}
 	r.load = newLoad(seed, time.Now(), partitions)
+	r.beside(t)
 	return r
+}
+
+// beside starts what goes on until the test ends, next to everything else.
+func (r *run) beside(t *testing.T) {
+	t.Helper()
+	all := map[int32]kgo.Offset{}
+	for p := range int32(partitions) {
+		all[p] = kgo.NewOffset().AtStart()
+	}
+	reader, err := kgo.NewClient(kgo.SeedBrokers(r.kafka.address), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: all}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var beside sync.WaitGroup
+	beside.Go(func() { r.record(ctx, reader) })
+	beside.Go(func() { r.retain(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		beside.Wait()
+		reader.Close()
+	})
 }
 
 // build builds the daemon as it is shipped.
@@ -98,7 +127,7 @@ func build(t *testing.T) string {
 }
 
 // configure writes the configuration that the replicas share.
-func (r *run) configure(t *testing.T, binary string) string {
+func (r *run) configure(t *testing.T) string {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(r.folder, "store-url"), []byte(r.postgres.address), 0o600); err != nil {
 		t.Fatal(err)
@@ -107,29 +136,20 @@ func (r *run) configure(t *testing.T, binary string) string {
 		t.Fatal(err)
 	}
 	file := filepath.Join(r.folder, "holdfast.yaml")
-	write := func(snapshots string) {
-		t.Helper()
-		text := fmt.Sprintf(`
+	text := fmt.Sprintf(`
 kafka: {brokers: %q, topic: %s, group: chaos}
 rules: [rules.yaml]
 store: {url_file: store-url}
 engine:
   lateness: %v
   max_lateness: %v
-  idle_after: 2s
+  idle_after: %v
   trust_after: %v
   max_groups: %d
-%s`, []string{r.kafka.address}, topic, lateness, maxLateness, trustAfter, maxGroups, snapshots)
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	r.snapshots = filepath.Join(r.folder, "snapshots")
-	write(fmt.Sprintf("  snapshots: {directory: %q, interval: 5s}\n", r.snapshots))
-	if out, err := exec.Command(binary, "check", "-c", file).CombinedOutput(); err != nil {
-		t.Logf("the daemon keeps no snapshots and no journal: their faults are left out\n%s", out)
-		r.snapshots = ""
-		write("")
+  snapshots: {directory: %q, interval: 5s}
+`, []string{r.kafka.address}, topic, lateness, maxLateness, idleAfter, trustAfter, maxGroups, r.directory)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	return file
 }
@@ -269,17 +289,4 @@ func (r *run) inDatabase(ctx context.Context, do func(*pgx.Conn) error) error {
 	}
 	defer func() { _ = connection.Close(context.WithoutCancel(ctx)) }()
 	return do(connection)
-}
-
-// chosen are the kinds of fault of a run: all that the daemon stands up to by
-// itself, or those that contain a text, whatever comes of it.
-func (r *run) chosen(text string) []kind {
-	var chosen []kind
-	for _, k := range kinds {
-		able := r.snapshots != "" || k != reloaded && !k.needsSnapshots()
-		if text == "" && able || text != "" && strings.Contains(string(k), text) {
-			chosen = append(chosen, k)
-		}
-	}
-	return chosen
 }

@@ -1,11 +1,16 @@
 package chaos
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
+
+const topic = "events"
 
 // replicas is how many daemons share the partitions.
 const replicas = 2
@@ -17,6 +22,7 @@ const (
 	killed           kind = "replica killed"
 	allKilled        kind = "all replicas killed"
 	paused           kind = "replica paused for longer than its session lives"
+	overtaken        kind = "replica paused in a write until another has its partitions"
 	restarted        kind = "replica stopped and started"
 	reloaded         kind = "rules changed under load"
 	brokerRestarted  kind = "Kafka stopped and started"
@@ -30,13 +36,19 @@ const (
 
 // kinds are all kinds of fault, as a report lists them.
 var kinds = []kind{
-	killed, allKilled, paused, restarted, reloaded, brokerRestarted, brokerKilled,
+	killed, allKilled, paused, overtaken, restarted, reloaded, brokerRestarted, brokerKilled,
 	databaseStopped, databaseCrashed, diskFull, snapshotsTorn, snapshotsFlipped,
 }
 
-// needsSnapshots says whether a fault is one of snapshots alone.
-func (k kind) needsSnapshots() bool {
-	return k == diskFull || k == snapshotsTorn || k == snapshotsFlipped
+// kindsOf are the kinds of fault that contain a text.
+func kindsOf(text string) []kind {
+	var chosen []kind
+	for _, k := range kinds {
+		if strings.Contains(string(k), text) {
+			chosen = append(chosen, k)
+		}
+	}
+	return chosen
 }
 
 // fault is one line of a schedule.
@@ -79,6 +91,38 @@ func schedule(seed uint64, n int, of []kind) []fault {
 		}
 	}
 	return faults
+}
+
+// faultCount reads how many faults are asked for.
+func faultCount(text string, otherwise int) (int, error) {
+	if text == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("HOLDFAST_CHAOS_FAULTS: %q is no number of faults from 1", text)
+	}
+	return n, nil
+}
+
+func TestFaultsAreCounted(t *testing.T) {
+	for text, want := range map[string]int{"": 5, "1": 1, "120": 120, "0": 0, "-1": 0, "all": 0} {
+		if n, err := faultCount(text, 5); n != want || (err == nil) != (want > 0) {
+			t.Errorf("%q: %d faults, error %v; want %d", text, n, err, want)
+		}
+	}
+}
+
+func TestEveryKindIsChosenUnlessOneIsAskedFor(t *testing.T) {
+	if got := kindsOf(""); !slices.Equal(got, kinds) {
+		t.Errorf("chosen are %q", got)
+	}
+	if got := kindsOf("PostgreSQL"); !slices.Equal(got, []kind{databaseStopped, databaseCrashed}) {
+		t.Errorf("chosen of PostgreSQL are %q", got)
+	}
+	if got := kindsOf("nothing of the sort"); len(got) > 0 {
+		t.Errorf("chosen are %q", got)
+	}
 }
 
 func TestAScheduleFollowsItsSeed(t *testing.T) {

@@ -31,6 +31,8 @@ func (r *run) strike(ctx context.Context, f fault) error {
 	case paused:
 		r.later(f.lasts, target.wake)
 		return target.pause()
+	case overtaken:
+		return r.overtake(ctx)
 	case restarted:
 		if err := target.stop(); err != nil {
 			return err
@@ -138,31 +140,59 @@ func (r *run) restart(ctx context.Context, s *server, end func() error, down tim
 	return s.start(ctx)
 }
 
-// damage does something to the newest snapshot of each partition, while no replica
-// runs: with the next start it is the one to begin from.
-func (r *run) damage(ctx context.Context, f fault, do func(path string, random *rand.Rand) error) error {
-	some := func(context.Context) bool {
-		files, err := newest(r.snapshots)
-		return err != nil || len(files) > 0
+// sound says whether each partition has a current snapshot that no fault has
+// damaged.
+func (r *run) sound(ctx context.Context) bool {
+	owners, err := r.owners(ctx)
+	if err != nil {
+		return false
 	}
-	if err := r.until(ctx, "a snapshot", some); err != nil {
+	for p, owner := range owners {
+		if slices.Contains(r.damaged, place{p, owner.snapshot}) {
+			return false
+		}
+	}
+	return true
+}
+
+// damage does something to the current snapshot of each partition, while no replica
+// runs: with the next start it is the one to begin from, and the records before the
+// older one are gone.
+func (r *run) damage(ctx context.Context, f fault, do func(path string, random *rand.Rand) error) error {
+	if err := r.until(ctx, "snapshots that are not damaged yet", r.sound); err != nil {
 		return err
 	}
 	if err := r.killAll(ctx); err != nil {
 		return err
 	}
-	files, err := newest(r.snapshots)
+	before, err := r.owners(ctx)
 	if err != nil {
 		return err
 	}
 	random := rand.New(rand.NewPCG(f.seed, 0))
-	for _, file := range files {
-		// An earlier fault may have had a replica started already, which removed it.
-		err := do(file, random)
-		if err == nil {
-			r.damaged++
-		} else if !errors.Is(err, os.ErrNotExist) {
+	for p := range int32(partitions) {
+		names, err := r.snapshots.List(ctx, topic, p)
+		if err != nil {
 			return err
+		}
+		for _, name := range names {
+			if name.Next != before[p].snapshot {
+				continue
+			}
+			// An earlier fault may have had a replica started already, which removed it.
+			if err := do(fileOf(r.directory, name), random); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	after, err := r.owners(ctx)
+	if err != nil {
+		return err
+	}
+	for p, owner := range before {
+		// Or else it has opened the partition before the damage was done.
+		if owner == after[p] {
+			r.damaged = append(r.damaged, place{p, owner.snapshot})
 		}
 	}
 	return r.startAll()

@@ -26,6 +26,8 @@ const (
 	// devices become known within a run.
 	maxLateness = 30 * time.Second
 	trustAfter  = 20 * time.Second
+	// idleAfter is short, so that the clock moves quiet partitions often.
+	idleAfter = 2 * time.Second
 	// maxGroups is the least there can be, so that groups are given up.
 	maxGroups = 1000
 )
