@@ -37,9 +37,9 @@ func (b *bench) measureMemory(ctx context.Context) (table, error) {
 				return rows, fmt.Errorf("reading what the groups took: %w", err)
 			}
 			n := float64(b.Groups)
-			perGroup = append(perGroup, float64(max(took.Heap, took.Anonymous))/n)
-			note = fmt.Sprintf("%.1f of Go's heap in use, %.1f of anonymous memory; %d MB resident at most",
-				float64(took.Heap)/n, float64(took.Anonymous)/n, u.memory>>20)
+			perGroup = append(perGroup, float64(took.Heap)/n)
+			note = fmt.Sprintf("with what the runtime keeps beside it, %.1f bytes of anonymous memory; %d MB resident at most",
+				float64(took.Anonymous)/n, u.memory>>20)
 			b.logger.Info("Ran", "what", "groups", "of", v.what, "run", run+1, "bytes_per_group", perGroup[run], "cpu", u.cpu)
 		}
 		bytes := median(perGroup)
