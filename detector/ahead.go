@@ -45,6 +45,19 @@ func (e *Engine) Process(in Input, out *Output) {
 	e.process(&in, &a, out)
 }
 
+// Duplicates recognizes events that are delivered twice, as an engine does that
+// takes in all of them. Make one with NewDuplicates.
+type Duplicates struct{ e Engine }
+
+// NewDuplicates returns one that has seen no event.
+func NewDuplicates() *Duplicates { return &Duplicates{Engine{key: newHashKey()}} }
+
+// Seen reports whether the event is one of the last 65,536 that had an id, and
+// remembers it if not.
+func (d *Duplicates) Seen(event *holdfast.Event) bool {
+	return event.ID != "" && d.e.recent.Seen(d.e.selfKey(event))
+}
+
 // selfKey is what an event is known by if it is delivered twice: id, time, type,
 // account and attempt together. An attacker who reuses an id must not hide an
 // event behind another.
@@ -66,7 +79,7 @@ func (e *Engine) lookFor(events []Input) {
 	for i := range events {
 		a, event := &e.ahead[i], events[i].Event
 		a.account = e.accountKey(event)
-		if event.ID != "" {
+		if event.ID != "" && !events[i].Single {
 			a.self = e.selfKey(event)
 		}
 	}

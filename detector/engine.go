@@ -67,6 +67,12 @@ type Input struct {
 	// Broker is the record's broker time, up to which the event may move the
 	// watermark. 0: none, as in a file.
 	Broker holdfast.Instant
+
+	// Where several engines share the events of one partition by account: up to
+	// where the events before this one have moved the watermark, and whether the
+	// event is known not to be one of those delivered twice.
+	Watermark holdfast.Instant
+	Single    bool
 }
 
 // Engine holds the state of one partition. It is not safe for concurrent use:
@@ -250,6 +256,17 @@ func (e *Engine) group() {
 // Stats returns the counts so far.
 func (e *Engine) Stats() Stats { return e.stats }
 
+// GroupsBegun is how many groups the rule has begun to remember that has begun the
+// most, those included that are forgotten: as long as it is no more than MaxGroups,
+// none has had to go.
+func (e *Engine) GroupsBegun() int {
+	most := 0
+	for _, r := range e.rules {
+		most = max(most, r.begun)
+	}
+	return most
+}
+
 // Watermark returns the time up to which the partition is taken to be complete,
 // and whether there is one yet.
 func (e *Engine) Watermark() (holdfast.Instant, bool) { return e.watermark, e.started }
@@ -259,7 +276,7 @@ func (e *Engine) process(in *Input, a *ahead, out *Output) {
 	if e.frozen != nil {
 		e.thaw()
 	}
-	if in.Event.ID != "" && e.recent.Seen(a.self) {
+	if in.Event.ID != "" && !in.Single && e.recent.Seen(a.self) {
 		e.stats.Duplicates++
 		return
 	}
@@ -303,7 +320,11 @@ func (e *Engine) advance(in *Input) {
 	if in.Broker != 0 {
 		newest = min(newest, in.Broker)
 	}
-	if moved := newest.Add(-e.opts.Lateness); !e.started || moved > e.watermark {
+	moved := newest.Add(-e.opts.Lateness)
+	if in.Watermark != 0 {
+		moved = max(moved, in.Watermark)
+	}
+	if !e.started || moved > e.watermark {
 		e.watermark, e.started = moved, true
 	}
 	if in.Event.Time < e.watermark {

@@ -23,6 +23,7 @@ type ruleState struct {
 	table    int    // number of its grouping
 	grouping *grouping
 	stored   int    // groups that it remembers
+	begun    int    // groups that it has begun to remember
 	hand     uint32 // the record from which on it looks for a group to give up
 	victims  *victims
 }

@@ -148,6 +148,7 @@ func (e *Engine) add(g *group, kind uint8, words int) memory.Chunk {
 		e.makeRoom(g.rule)
 		g.stored = true
 		g.rule.stored++
+		g.rule.begun++
 	}
 	ref := e.arena.Alloc(g.rule.owner, kind, words)
 	*g.cell(kind) = ref

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -57,42 +59,67 @@ type Backtest struct {
 
 // Run reads the files and reports. The returned summary is valid even when the
 // input had bad lines; whether those are an error is for the caller to say.
+//
+// Where the rules allow it, the accounts are divided among the processors. What
+// comes out is the same.
 func (b *Backtest) Run(ctx context.Context, files ...string) (Summary, error) {
+	n := runtime.GOMAXPROCS(0)
+	if !divisible(b.Rules) || slices.Contains(files, Stdin) { // which can't be read a second time
+		n = 1
+	}
+	return b.run(ctx, n, files)
+}
+
+// run is Run with the accounts divided by n.
+func (b *Backtest) run(ctx context.Context, n int, files []string) (Summary, error) {
 	opts := b.Engine
 	opts.Rules = b.Rules
+	run := backtestRun{Backtest: b}
+	if n > 1 {
+		divided, err := newShards(n, opts)
+		if err != nil {
+			return Summary{}, err
+		}
+		summary, err := run.over(ctx, divided, files)
+		if !errors.Is(err, errIndivisible) {
+			return summary, err
+		}
+		// Once more with one engine; what was reported already comes out again first.
+		run = backtestRun{Backtest: b, saidAlerts: run.alerts, saidBad: int(run.summary.BadLines)}
+	}
 	engine, err := detector.New(opts)
 	if err != nil {
 		return Summary{}, err
 	}
-	run := backtestRun{Backtest: b, engine: engine, summary: Summary{Occurrences: make(map[string]int64)}}
-	if err := run.read(ctx, files); err != nil {
-		return run.summary, err
-	}
-	run.out.Reset()
-	engine.Finish(&run.out)
-	if err := run.report(); err != nil {
-		return run.summary, err
-	}
-	stats := engine.Stats()
-	run.summary.Events, run.summary.Duplicates, run.summary.Late = stats.Events, stats.Duplicates, stats.Late
-	return run.summary, b.Reporter.Finish(run.summary)
+	return run.over(ctx, whole{engine}, files)
 }
 
+// backtestRun is one pass over the files.
 type backtestRun struct {
 	*Backtest
-	engine  *detector.Engine
-	ids     IDs
-	out     detector.Output
-	summary Summary
+	evaluator evaluator
+	ids       IDs
+	out       detector.Output
+	summary   Summary
+	alerts    int // reported, or met once more
+
+	// How many alerts and bad lines have been reported before.
+	saidAlerts, saidBad int
 }
 
-// decoded is a block whose events have been read, and the events that are none.
-type decoded struct {
-	block  block
-	events []holdfast.Event
-	valid  []bool // by line
-	inputs []detector.Input
-	bad    []error // in the order of the lines
+func (b *backtestRun) over(ctx context.Context, e evaluator, files []string) (Summary, error) {
+	b.evaluator, b.summary.Occurrences = e, make(map[string]int64)
+	if err := b.read(ctx, files); err != nil {
+		return b.summary, err
+	}
+	b.out.Reset()
+	e.finish(&b.out)
+	if err := b.report(); err != nil {
+		return b.summary, err
+	}
+	stats := e.stats()
+	b.summary.Events, b.summary.Duplicates, b.summary.Late = stats.Events, stats.Duplicates, stats.Late
+	return b.summary, b.Reporter.Finish(b.summary)
 }
 
 // read takes the files through the engine. One goroutine reads and decodes ahead
@@ -135,6 +162,15 @@ func (b *backtestRun) read(ctx context.Context, files []string) error {
 	return work.Wait()
 }
 
+// decoded is a block whose events have been read, and the events that are none.
+type decoded struct {
+	block  block
+	events []holdfast.Event
+	valid  []bool // by line
+	inputs []detector.Input
+	bad    []error // in the order of the lines
+}
+
 // decode reads the events of a block. There is none in an empty line, and none in
 // a bad one.
 func (d *decoded) decode(decoder *intake.Decoder) error {
@@ -169,14 +205,18 @@ func (b *backtestRun) evaluate(d *decoded) error {
 	if b.Reporter.NeedsIDs() {
 		b.keepIDs(d)
 	}
-	b.summary.BadLines += int64(len(d.bad))
 	for _, err := range d.bad {
+		if b.summary.BadLines++; b.summary.BadLines <= int64(b.saidBad) {
+			continue
+		}
 		if _, err := fmt.Fprintln(b.Diagnostics, err); err != nil {
 			return err
 		}
 	}
 	b.out.Reset()
-	b.engine.ProcessAll(d.inputs, &b.out)
+	if err := b.evaluator.process(d.inputs, &b.out); err != nil {
+		return err
+	}
 	return b.report()
 }
 
@@ -194,6 +234,9 @@ func (b *backtestRun) keepIDs(d *decoded) {
 // report passes on what came out of the engine.
 func (b *backtestRun) report() error {
 	for i := range b.out.Alerts {
+		if b.alerts++; b.alerts <= b.saidAlerts {
+			continue
+		}
 		if err := b.Reporter.Alert(&b.out.Alerts[i], &b.ids); err != nil {
 			return err
 		}
