@@ -30,7 +30,7 @@ type server struct {
 	process *exec.Cmd
 	ended   chan struct{} // closed once the script has ended
 	status  error         // with which it did
-	address string        // what the script says after "ready:"
+	address string        // what the script says after "ready:", the same at every start
 }
 
 func newKafka(t *testing.T, port int) *server {
@@ -88,7 +88,10 @@ func (s *server) start(ctx context.Context) error {
 	}()
 	s.process, s.ended = cmd, ended
 	select {
-	case s.address = <-ready:
+	case address := <-ready:
+		if s.address == "" { // others read it once the server has been ready
+			s.address = address
+		}
 		return nil
 	case <-ended:
 		s.process = nil
