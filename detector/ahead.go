@@ -1,8 +1,6 @@
 package detector
 
 import (
-	"encoding/binary"
-
 	"github.com/holdfastd/holdfast"
 	"github.com/holdfastd/holdfast/detector/memory"
 )
@@ -40,31 +38,9 @@ func (e *Engine) ProcessAll(events []Input, out *Output) {
 func (e *Engine) Process(in Input, out *Output) {
 	a := ahead{account: e.accountKey(in.Event)}
 	if in.Event.ID != "" {
-		a.self = e.selfKey(in.Event)
+		a.self = e.recent.keyOf(in.Event, &e.key)
 	}
 	e.process(&in, &a, out)
-}
-
-// Duplicates recognizes events that are delivered twice, as an engine does that
-// takes in all of them. Make one with NewDuplicates.
-type Duplicates struct{ e Engine }
-
-// NewDuplicates returns one that has seen no event.
-func NewDuplicates() *Duplicates { return &Duplicates{Engine{key: newHashKey()}} }
-
-// Seen reports whether the event is one of the last 65,536 that had an id, and
-// remembers it if not.
-func (d *Duplicates) Seen(event *holdfast.Event) bool {
-	return event.ID != "" && d.e.recent.Seen(d.e.selfKey(event))
-}
-
-// selfKey is what an event is known by if it is delivered twice: id, time, type,
-// account and attempt together. An attacker who reuses an id must not hide an
-// event behind another.
-func (e *Engine) selfKey(event *holdfast.Event) memory.Key {
-	t := e.tuple[:0].add(event.ID).add(event.Type).add(event.Account).add(event.Attempt)
-	e.tuple = binary.LittleEndian.AppendUint64(t, uint64(event.Time))
-	return e.key.wide(e.tuple)
 }
 
 func (e *Engine) accountKey(event *holdfast.Event) memory.Key {
@@ -80,7 +56,7 @@ func (e *Engine) lookFor(events []Input) {
 		a, event := &e.ahead[i], events[i].Event
 		a.account = e.accountKey(event)
 		if event.ID != "" && !events[i].Single {
-			a.self = e.selfKey(event)
+			a.self = e.recent.keyOf(event, &e.key)
 		}
 	}
 	var sum uint64

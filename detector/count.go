@@ -96,17 +96,13 @@ func (e *Engine) bringsNew(g *group, further entry, n int) bool {
 
 // occurs reports whether one of a group's entries has a value in the i-th field.
 func (e *Engine) occurs(g *group, i int, value uint64) bool {
-	for ref := g.entries; ref != 0; {
-		c := e.arena.Read(ref)
-		if g.holds(c) {
-			for rest := entries(c.Payload()); len(rest) > 0; {
-				var en entry
-				if en, rest = rest.cut(); en.value(i) == value {
-					return true
-				}
+	for ref := g.entries; ref != 0; ref = e.older(g, ref) {
+		for rest := entries(e.arena.Read(ref).Payload()); len(rest) > 0; {
+			var en entry
+			if en, rest = rest.cut(); en.value(i) == value {
+				return true
 			}
 		}
-		ref = c.Next()
 	}
 	return false
 }
@@ -118,17 +114,13 @@ func (e *Engine) reach(g *group, further entry, i, n int) bool {
 	if further != nil && e.different.add(further.value(i)) == n {
 		return true
 	}
-	for ref := g.entries; ref != 0; {
-		c := e.arena.Read(ref)
-		if g.holds(c) {
-			for rest := entries(c.Payload()); len(rest) > 0; {
-				var en entry
-				if en, rest = rest.cut(); e.different.add(en.value(i)) == n {
-					return true
-				}
+	for ref := g.entries; ref != 0; ref = e.older(g, ref) {
+		for rest := entries(e.arena.Read(ref).Payload()); len(rest) > 0; {
+			var en entry
+			if en, rest = rest.cut(); e.different.add(en.value(i)) == n {
+				return true
 			}
 		}
-		ref = c.Next()
 	}
 	return false
 }

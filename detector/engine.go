@@ -69,8 +69,9 @@ type Input struct {
 	Broker holdfast.Instant
 
 	// Where several engines share the events of one partition by account: up to
-	// where the events before this one have moved the watermark, and whether the
-	// event is known not to be one of those delivered twice.
+	// where the events before this one have moved the watermark, 0 if there is
+	// nothing to say, and whether the event is known not to be one of those that are
+	// delivered twice; see [Duplicates].
 	Watermark holdfast.Instant
 	Single    bool
 }
@@ -84,7 +85,7 @@ type Engine struct {
 	// The state, which a snapshot keeps.
 	arena     memory.Arena
 	groupings []*grouping // the first is that by account
-	recent    memory.Recent
+	recent    recent
 	watermark holdfast.Instant
 	started   bool     // the watermark has a value
 	events    uint64   // taken in so far
@@ -202,7 +203,6 @@ func (e *Engine) purge(r *ruleState) {
 func (e *Engine) group() {
 	known := make(map[string]*grouping, len(e.groupings))
 	for _, t := range e.groupings {
-		t.rules = nil
 		known[t.name] = t
 	}
 	account, _ := expression.FieldNamed("account")
@@ -234,7 +234,6 @@ func (e *Engine) group() {
 	for _, r := range e.rules {
 		r.table = grouped(r.rule.GroupBy)
 		r.grouping = e.groupings[r.table]
-		r.grouping.rules = append(r.grouping.rules, r)
 		if r.owner == 0 {
 			i := slices.Index(e.owners[1:], nil) + 1
 			if i == 0 {

@@ -130,7 +130,7 @@ func (s *SnapshotReader) restore(e *Engine) error {
 	if err != nil {
 		return err
 	}
-	e.recent = *recent
+	e.recent.Recent = *recent
 	var end [len(snapshotEnd)]byte
 	if _, err := io.ReadFull(s.r, end[:]); err != nil {
 		return err

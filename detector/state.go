@@ -38,7 +38,6 @@ type grouping struct {
 	memory.Table
 	name   string // the fields' names
 	fields []expression.Field
-	rules  []*ruleState
 }
 
 // nameOf names a grouping.

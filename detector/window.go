@@ -20,43 +20,46 @@ type window struct {
 // survey looks at a group's entries.
 func (e *Engine) survey(g *group) window {
 	var w window
-	for ref := g.entries; ref != 0; {
-		c := e.arena.Read(ref)
-		if g.holds(c) {
-			for rest := entries(c.Payload()); len(rest) > 0; {
-				var en entry
-				en, rest = rest.cut()
-				if w.count == 0 {
-					w.newest, w.oldest = en.time(), en.time()
-				}
-				w.newest, w.oldest = max(w.newest, en.time()), min(w.oldest, en.time())
-				w.count++
+	for ref := g.entries; ref != 0; ref = e.older(g, ref) {
+		for rest := entries(e.arena.Read(ref).Payload()); len(rest) > 0; {
+			var en entry
+			en, rest = rest.cut()
+			if w.count == 0 {
+				w.newest, w.oldest = en.time(), en.time()
 			}
+			w.newest, w.oldest = max(w.newest, en.time()), min(w.oldest, en.time())
+			w.count++
 		}
-		ref = c.Next()
 	}
 	return w
 }
 
-// holds reports whether a chunk of the chain holds entries of the group.
-func (g *group) holds(c memory.Chunk) bool {
-	return c.Owner() == g.rule.owner && c.Kind() == cellEntries
+// older is the group's next chunk of entries in the chain, 0 if there is none.
+func (e *Engine) older(g *group, ref memory.Ref) memory.Ref {
+	for ref = e.arena.Read(ref).Next(); ref != 0; {
+		c := e.arena.Read(ref)
+		if c.Owner() == g.rule.owner && c.Kind() == cellEntries {
+			break
+		}
+		ref = c.Next()
+	}
+	return ref
+}
+
+// oldestFirst lists a group's chunks of entries, the one that was the first to be
+// filled first.
+func (e *Engine) oldestFirst(g *group) []memory.Ref {
+	e.refs = e.refs[:0]
+	for ref := g.entries; ref != 0; ref = e.older(g, ref) {
+		e.refs = append(e.refs, ref)
+	}
+	slices.Reverse(e.refs)
+	return e.refs
 }
 
 // load appends a group's entries to a buffer, in the order of arrival.
 func (e *Engine) load(to entries, g *group) entries {
-	if g.entries == 0 {
-		return to
-	}
-	e.refs = e.refs[:0]
-	for ref := g.entries; ref != 0; {
-		c := e.arena.Read(ref)
-		if g.holds(c) {
-			e.refs = append(e.refs, ref)
-		}
-		ref = c.Next()
-	}
-	for _, ref := range slices.Backward(e.refs) {
+	for _, ref := range e.oldestFirst(g) {
 		to = append(to, e.arena.Read(ref).Payload()...)
 	}
 	return to
@@ -99,33 +102,24 @@ func (e *Engine) push(g *group, en entry) {
 func (e *Engine) dropEntries(g *group, unwanted func(entry) bool) int {
 	dropped := 0
 	for ref := g.entries; ref != 0; {
-		c := e.arena.Read(ref)
-		next := c.Next()
-		if g.holds(c) {
-			dropped += e.dropFrom(g, ref, unwanted)
-		}
+		next := e.older(g, ref)
+		dropped += e.dropFrom(g, ref, unwanted)
 		ref = next
 	}
 	return dropped
 }
 
-// dropFirst drops the entries that were the first to arrive.
+// dropFirst drops the n entries that were the first to arrive.
 func (e *Engine) dropFirst(g *group, n int) {
-	e.refs = e.refs[:0]
-	for ref := g.entries; ref != 0; ref = e.arena.Read(ref).Next() {
-		if g.holds(e.arena.Read(ref)) {
-			e.refs = append(e.refs, ref)
-		}
+	first := func(entry) bool {
+		n--
+		return n >= 0
 	}
-	for _, ref := range slices.Backward(e.refs) {
-		if n == 0 {
+	for _, ref := range e.oldestFirst(g) {
+		if n <= 0 {
 			return
 		}
-		e.dropFrom(g, ref, func(entry) bool {
-			n--
-			return n >= 0
-		})
-		n = max(n, 0)
+		e.dropFrom(g, ref, first)
 	}
 }
 
@@ -149,33 +143,18 @@ func (e *Engine) dropFrom(g *group, ref memory.Ref, unwanted func(entry) bool) i
 		e.arena.Own(ref).SetUsed(kept)
 	default:
 		if ref == g.entries {
-			g.entries = e.olderChunk(g, ref)
+			g.entries = e.older(g, ref)
 		}
 		e.unhang(g.table, g.record, ref)
 	}
 	return dropped
 }
 
-// olderChunk is the group's next chunk of entries in the chain, 0 if there is
-// none.
-func (e *Engine) olderChunk(g *group, ref memory.Ref) memory.Ref {
-	for ref = e.arena.Read(ref).Next(); ref != 0; ref = e.arena.Read(ref).Next() {
-		if g.holds(e.arena.Read(ref)) {
-			break
-		}
-	}
-	return ref
-}
-
 // clearEntries drops a group's entries.
 func (e *Engine) clearEntries(g *group) {
-	for ref := g.entries; ref != 0; {
-		c := e.arena.Read(ref)
-		next := c.Next()
-		if g.holds(c) {
-			e.unhang(g.table, g.record, ref)
-		}
-		ref = next
+	for g.entries != 0 {
+		ref := g.entries
+		g.entries = e.older(g, ref)
+		e.unhang(g.table, g.record, ref)
 	}
-	g.entries = 0
 }

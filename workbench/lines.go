@@ -65,9 +65,6 @@ func eachBlockOf(ctx context.Context, name string, stdin io.Reader, most int, of
 	number := 1
 	for ctx.Err() == nil {
 		err := lines.fill(b)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("reading events: %s, line %d: %w", name, number+len(b.lines), err)
-		}
 		for i := range b.lines {
 			b.lines[i].file, b.lines[i].number, b.lines[i].offset = name, number, *offset
 			number++
@@ -77,8 +74,11 @@ func eachBlockOf(ctx context.Context, name string, stdin io.Reader, most int, of
 		if failed != nil {
 			return nil, failed
 		}
-		if err != nil {
+		if errors.Is(err, io.EOF) {
 			return next, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading events: %s, line %d: %w", name, number, err)
 		}
 		b = next
 	}
@@ -94,7 +94,9 @@ type lineReader struct {
 	err  error  // of the last read
 }
 
-// fill fills a block with lines. The error is io.EOF beside the last of them.
+// fill fills a block with the lines that come with one read, at least one if there
+// is any. An error stands beside the lines that came before it; it is io.EOF at the
+// end.
 func (l *lineReader) fill(b *block) error {
 	if size := max(blockBytes, 2*l.most); len(b.buf) < size {
 		b.buf = make([]byte, size)
@@ -125,9 +127,12 @@ func (l *lineReader) fill(b *block) error {
 				b.lines = append(b.lines, l.line(rest))
 			}
 			return l.err
-		case from > 0 && to > len(b.buf)-minRead || len(b.lines) > 0 && to >= blockBytes:
+		case len(b.lines) > 0: // what there is must not wait for what a pipe will bring
 			l.rest = append(l.rest[:0], b.buf[from:to]...)
 			return nil
+		case from > 0: // the end of a long line has been skipped
+			to = copy(b.buf, b.buf[from:to])
+			from, searched = 0, to
 		case to == len(b.buf):
 			b.lines = append(b.lines, l.line(b.buf))
 			l.skip, l.rest = true, l.rest[:0]
@@ -138,9 +143,6 @@ func (l *lineReader) fill(b *block) error {
 		l.err = err
 	}
 }
-
-// minRead is how much room there must be to read once more into a block.
-const minRead = 4096
 
 func (l *lineReader) line(text []byte) line {
 	if long := len(text) > l.most; long {

@@ -50,6 +50,7 @@ type shards struct {
 	duplicates *detector.Duplicates
 	duplicated int64
 	watermark  holdfast.Instant
+	started    bool // the watermark has a value
 	inputs     [][]detector.Input
 	outputs    []detector.Output
 }
@@ -83,8 +84,8 @@ func (s *shards) process(events []detector.Input, out *detector.Output) error {
 			s.duplicated++
 			continue
 		}
-		if moved := in.Event.Time.Add(-s.options.Lateness); s.watermark == 0 || moved > s.watermark {
-			s.watermark = moved
+		if moved := in.Event.Time.Add(-s.options.Lateness); !s.started || moved > s.watermark {
+			s.watermark, s.started = moved, true
 		}
 		in.Watermark, in.Single = s.watermark, true
 		of := maphash.String(s.seed, in.Event.Account) % uint64(len(s.engines))
