@@ -15,14 +15,6 @@ func (p *Program) For(eventType string) Condition {
 	return newCondition(p.root.given(eventType), builder{})
 }
 
-// CanMatch reports whether the condition can hold for an event of a type,
-// whatever else the event says. A rule need not be shown events that none of its
-// conditions can match.
-func (p *Program) CanMatch(eventType string) bool {
-	left := p.root.given(eventType)
-	return !left.constant() || left.holds()
-}
-
 func newCondition(n *node, b builder) Condition {
 	if n.constant() {
 		return Condition{always: n.holds()}
@@ -40,6 +32,3 @@ func (c *Condition) Match(s *Scope) bool {
 
 // Never reports whether the condition holds for no event of its type.
 func (c *Condition) Never() bool { return c.eval == nil && !c.always }
-
-// Always reports whether the condition holds for every event of its type.
-func (c *Condition) Always() bool { return c.always }
