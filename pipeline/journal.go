@@ -71,7 +71,7 @@ func (p *processor) replays() bool { return len(p.pending) > 0 || p.next < p.cla
 
 // activate puts the configured rule set in force, if it isn't.
 func (p *processor) activate(ctx context.Context) error {
-	set := p.rules.Load()
+	set := p.configured()
 	if p.replays() || p.known && set.Hash == p.inForce.Hash {
 		return nil
 	}

@@ -28,6 +28,7 @@ type metrics struct {
 	overflowed prometheus.Counter
 	evicted    prometheus.Counter
 	tooOld     prometheus.Counter
+	splits     prometheus.Counter
 	blocked    *prometheus.GaugeVec
 	ruleSet    *prometheus.GaugeVec
 
@@ -74,6 +75,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		tooOld: with.NewCounter(prometheus.CounterOpts{
 			Name: "holdfast_alerts_too_old_total",
 			Help: "Alerts that were older than max_action_age when they were first stored, so that nothing followed.",
+		}),
+		splits: with.NewCounter(prometheus.CounterOpts{
+			Name: "holdfast_events_split_total",
+			Help: "Events of one account in 16 that came in another partition than the account's event before.",
 		}),
 		blocked: with.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "holdfast_partitions_blocked",

@@ -19,7 +19,9 @@ import (
 // The error is a [stream.ErrTaken] if another process has taken the partition
 // meanwhile, and a [diag.List] if its rules can't be evaluated.
 func (p *Pipeline) Open(ctx context.Context, kept Store, a stream.Assignment) (stream.Processor, stream.Resume, error) {
-	p.partitions.Store(int32(min(a.Partitions, 1<<20)))
+	if n := int32(min(a.Partitions, 1<<20)); p.partitions.Swap(n) != n {
+		p.sayLeftOut()
+	}
 	// The configured rules were checked before the topic was known.
 	if err := p.Check(p.rules.Load()); err != nil {
 		return nil, stream.Resume{}, err
@@ -148,7 +150,7 @@ func (p *processor) begin(ctx context.Context) error {
 	}
 	// Where the journal doesn't begin with a rule set, this one is in force until
 	// it does.
-	p.inForce = p.rules.Load()
+	p.inForce = p.configured()
 	if p.engine, err = detector.New(p.inForce.options(p.partition)); err != nil {
 		return err
 	}

@@ -67,6 +67,9 @@ type Options struct {
 	// SnapshotInterval is how long after one snapshot of a partition the next is
 	// begun. Defaults to 1m.
 	SnapshotInterval time.Duration
+	// Split says how to go on where an account has events in two partitions.
+	// Defaults to [StopIfSplit].
+	Split SplitPolicy
 	// OnAlert is told of each alert once it is durable, and of how long after the
 	// broker's receipt of its last event that was; 0 for an alert that a deadline
 	// brought, which nobody has waited for. It may be called from several
@@ -82,9 +85,10 @@ type Options struct {
 
 // Pipeline is what the partitions have in common. It is safe for concurrent use.
 type Pipeline struct {
-	opts    Options
-	decoder *intake.Decoder
-	metrics *metrics
+	opts     Options
+	decoder  *intake.Decoder
+	accounts *accounts
+	metrics  *metrics
 
 	rules      atomic.Pointer[RuleSet] // to be in force
 	partitions atomic.Int32            // of the topic; 0 until the first is opened
@@ -111,14 +115,17 @@ func New(opts Options) (*Pipeline, error) {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	p := &Pipeline{
-		opts: opts, decoder: intake.NewDecoder(intake.Options{}), metrics: newMetrics(opts.Registerer),
+		opts: opts, decoder: intake.NewDecoder(intake.Options{}), accounts: newAccounts(), metrics: newMetrics(opts.Registerer),
 		writers: semaphore.NewWeighted(mostWriters),
 	}
 	return p, p.Use(opts.RuleSet)
 }
 
 // Check reports, as a [diag.List], why a rule set can't be put in force.
-func (p *Pipeline) Check(set *RuleSet) error { return set.evaluable(int(p.partitions.Load())) }
+func (p *Pipeline) Check(set *RuleSet) error {
+	partitions := int(p.partitions.Load())
+	return set.in(partitions).evaluable(partitions)
+}
 
 // Use puts a rule set in force, in each partition at its next batch, or when it
 // is idle. It refuses what Check does, and then nothing changes.
@@ -128,7 +135,20 @@ func (p *Pipeline) Use(set *RuleSet) error {
 	}
 	p.metrics.expect(set)
 	p.rules.Store(set)
+	p.sayLeftOut()
 	return nil
+}
+
+// configured is what is to be in force.
+func (p *Pipeline) configured() *RuleSet { return p.rules.Load().in(int(p.partitions.Load())) }
+
+// sayLeftOut names the rules that the topic has too many partitions for.
+func (p *Pipeline) sayLeftOut() {
+	partitions := int(p.partitions.Load())
+	if rules := p.rules.Load().leavesOut(partitions); len(rules) > 0 {
+		p.opts.Logger.Warn("Rules that look across accounts are left out: no partition sees the whole of their groups",
+			"rules", rules, "partitions", partitions)
+	}
 }
 
 // Ready reports partitions that can't go on.

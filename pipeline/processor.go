@@ -44,6 +44,8 @@ type processor struct {
 	tooOld     int                // alerts too old for anything to follow, that the log has not named yet
 	tooOldSaid time.Time          // when the log last named some
 	unsaid     map[string]*unsaid // of rejected events, by reason
+	splits     int                // events of split accounts that the log has not named yet
+	splitsSaid time.Time          // when the log last named some
 	counted    detector.Stats     // up to which the metrics are
 
 	// Of the snapshots. While one is being written, writing is open, and what
@@ -147,7 +149,9 @@ func (p *processor) take(ctx context.Context, records []stream.Record) error {
 		}
 		p.inputs = p.inputs[:0]
 		for i := range records[:n] {
-			p.decode(&records[i])
+			if err := p.decode(&records[i]); err != nil {
+				return err
+			}
 		}
 		p.engine.ProcessAll(p.inputs, &p.out)
 		records = records[n:]
@@ -155,18 +159,23 @@ func (p *processor) take(ctx context.Context, records []stream.Record) error {
 	return nil
 }
 
-// decode makes an input of a record, or a dead letter.
-func (p *processor) decode(r *stream.Record) {
+// decode makes an input of a record, or a dead letter. The error says that the
+// record should not have come in this partition.
+func (p *processor) decode(r *stream.Record) error {
 	event := &p.events[len(p.inputs)]
 	if err := p.decoder.Scan(r.Value, r.Time, event); err != nil {
 		p.reject(r, err)
-		return
+		return nil
+	}
+	if err := p.whole(event.Account, r.Offset); err != nil {
+		return err
 	}
 	broker, err := holdfast.InstantOf(r.Time)
 	if err != nil {
 		broker = 0
 	}
 	p.inputs = append(p.inputs, detector.Input{Event: event, Offset: r.Offset, Broker: broker})
+	return nil
 }
 
 // write makes durable what has come out, and counts it. Dead letters go first: by

@@ -231,9 +231,15 @@ func (r *replica) ends() {
 // metric adds up the series of a metric.
 func (r *replica) metric(name string) float64 {
 	r.t.Helper()
-	families, err := r.registry.Gather()
+	return metricOf(r.t, r.registry, name)
+}
+
+// metricOf sums up the series of a metric.
+func metricOf(t *testing.T, registry *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := registry.Gather()
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
 	sum := 0.0
 	for _, f := range families {

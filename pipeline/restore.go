@@ -210,7 +210,7 @@ var errRuleSet = errors.New("the rule set can't be had")
 // ruleSet gets a rule set by its hash. The error is an errRuleSet if the store
 // does not have it, or this version can't read it or reads another one.
 func (p *Pipeline) ruleSet(ctx context.Context, kept Store, partition int32, hash string) (*RuleSet, error) {
-	if set := p.rules.Load(); set.Hash == hash {
+	if set := p.configured(); set.Hash == hash {
 		return set, nil
 	}
 	var content []byte

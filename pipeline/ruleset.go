@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/holdfastd/holdfast"
@@ -22,6 +23,10 @@ type RuleSet struct {
 	Rules *rules.Set
 	// Hash names the set: two of the same hash make the same of the same input.
 	Hash string
+	// Reduced takes the set's place in a topic of several partitions, none of which
+	// sees the whole of a group that cuts across accounts. Nil: such rules are
+	// refused there.
+	Reduced *RuleSet
 
 	engine  detector.Options // settings alone
 	content []byte           // from which it can be read again
@@ -94,6 +99,27 @@ func (s *RuleSet) options(partition int32) detector.Options {
 	opts := s.engine
 	opts.Partition, opts.Rules = partition, s.Rules
 	return opts
+}
+
+// in returns what is to be in force of the set in a topic of so many partitions.
+func (s *RuleSet) in(partitions int) *RuleSet {
+	if partitions > 1 && s.Reduced != nil {
+		return s.Reduced
+	}
+	return s
+}
+
+// leavesOut names the rules that are not in force in a topic of so many partitions.
+func (s *RuleSet) leavesOut(partitions int) []string {
+	var names []string
+	if kept := s.in(partitions); kept != s {
+		for _, r := range s.Rules.Rules {
+			if !slices.ContainsFunc(kept.Rules.Rules, func(k *rules.Rule) bool { return k.ID == r.ID }) {
+				names = append(names, r.ID)
+			}
+		}
+	}
+	return names
 }
 
 // evaluable reports, as a diag.List, every rule that can't be evaluated: those

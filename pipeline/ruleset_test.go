@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/holdfastd/holdfast/pipeline"
 	"github.com/holdfastd/holdfast/rules"
 	"github.com/holdfastd/holdfast/rules/expression"
+	"github.com/holdfastd/holdfast/stream"
 )
 
 const officeRule = `- {id: office, title: T, level: low, group_by: account, match: 'client.ip in list("offices")'}`
@@ -73,5 +75,39 @@ func TestARuleSetIsReadAsItWasKept(t *testing.T) {
 	}
 	if _, err := pipeline.ReadRuleSet(content[:len(content)/2]); err == nil {
 		t.Error("half of it is a rule set")
+	}
+}
+
+// TestRulesThatWereNotChosenGiveWay: where no partition sees the whole of a group,
+// the reduced set is in force, and the log says what it lacks.
+func TestRulesThatWereNotChosenGiveWay(t *testing.T) {
+	across := `- {id: across, title: T, level: low, group_by: client.ip, match: type == "x.a"}`
+	whole := ruleSet(t, anyRule+"\n"+across)
+	whole.Reduced = ruleSet(t, anyRule)
+	for _, tt := range []struct {
+		partitions int
+		want       string
+		said       int
+	}{{1, whole.Hash, 0}, {2, whole.Reduced.Hash, 1}} {
+		f, log := &failing{memory: newMemory()}, &strings.Builder{}
+		p, _ := simple(t, f, log)
+		if err := p.Use(whole); err != nil {
+			t.Fatal(err)
+		}
+		for partition := range int32(2) {
+			opened(t, p, f, stream.Assignment{Partition: partition, Partitions: tt.partitions})
+		}
+		if _, ok := f.ruleSets[tt.want]; !ok {
+			t.Errorf("of %d partitions: the set in force is another one", tt.partitions)
+		}
+		if n := strings.Count(log.String(), "rules=[across]"); n != tt.said {
+			t.Errorf("of %d partitions: it is said %d times that a rule is left out, want %d\n%s", tt.partitions, n, tt.said, log)
+		}
+	}
+	f := &failing{memory: newMemory()}
+	p, _ := simple(t, f, &strings.Builder{})
+	opened(t, p, f, stream.Assignment{Partitions: 2})
+	if err := p.Use(ruleSet(t, anyRule+"\n"+across)); err == nil || !strings.Contains(err.Error(), "rule `across` is not grouped by account") {
+		t.Errorf("a set without a reduced one: %v", err)
 	}
 }

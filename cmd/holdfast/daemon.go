@@ -42,6 +42,8 @@ type daemonOptions struct {
 	// is another one.
 	missing  stream.MissingPolicy
 	replaced stream.ReplacedPolicy
+	// split says how to go on where an account has events in two partitions.
+	split pipeline.SplitPolicy
 	// directory stands in for the configured one, if it is set.
 	directory notify.Directory
 	// listener is where the web server listens. Defaults to config.Web.Listen.
@@ -79,7 +81,7 @@ func runDaemon(ctx context.Context, opts daemonOptions) (err error) {
 	)
 	d.reloads = newReloadMetrics(d.registry)
 	d.reloads.done(nil, time.Now())
-	ruleSet, err := pipeline.NewRuleSet(opts.set, engineOptions(cfg.Engine))
+	ruleSet, err := newRuleSet(opts.set, engineOptions(cfg.Engine))
 	if err != nil {
 		return usageError(err)
 	}
@@ -112,7 +114,7 @@ func runDaemon(ctx context.Context, opts daemonOptions) (err error) {
 	d.pipeline, err = pipeline.New(pipeline.Options{
 		Topic: cfg.Kafka.Topic, DeadLetterTopic: cfg.Kafka.DeadLetterTopic, RuleSet: ruleSet,
 		DeadLetters: producer, Snapshots: snapshots, SnapshotInterval: cfg.Engine.Snapshots.Interval,
-		OnAlert: opts.onAlert, Logger: logger.With("component", "pipeline"), Registerer: d.registry,
+		Split: opts.split, OnAlert: opts.onAlert, Logger: logger.With("component", "pipeline"), Registerer: d.registry,
 	})
 	if err != nil {
 		return drawn(err, fileContent, opts.diagnostics)

@@ -11,7 +11,6 @@ import (
 	"unicode"
 
 	"github.com/holdfastd/holdfast/config"
-	"github.com/holdfastd/holdfast/pipeline"
 )
 
 // reload reads configuration, rules and contacts again and puts them in force,
@@ -35,7 +34,7 @@ func (d *daemon) reload(ctx context.Context) (err error) {
 	}
 	// Contacts are checked by reading them; the rules come last, because only
 	// they can still be refused.
-	ruleSet, err := pipeline.NewRuleSet(set, engineOptions(d.config.Engine))
+	ruleSet, err := newRuleSet(set, engineOptions(d.config.Engine))
 	if err != nil {
 		return err
 	}

@@ -2,9 +2,14 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"reflect"
+	"slices"
 
+	"github.com/holdfastd/holdfast/detector"
 	"github.com/holdfastd/holdfast/internal/diag"
+	"github.com/holdfastd/holdfast/pipeline"
 	"github.com/holdfastd/holdfast/rules"
 	"github.com/holdfastd/holdfast/rules/pack"
 )
@@ -42,4 +47,30 @@ func ruleSources(paths []string) ([]rules.Source, error) {
 		return pack.Sources()
 	}
 	return rules.ReadFiles(paths...)
+}
+
+// newRuleSet joins rules and an engine's settings. Of the default pack, which
+// nobody chose rule by rule, a topic of several partitions gets the files whose
+// rules are all grouped by account; of anybody's own rules none is left out.
+func newRuleSet(set *rules.Set, engine detector.Options) (*pipeline.RuleSet, error) {
+	whole, err := pipeline.NewRuleSet(set, engine)
+	if err != nil {
+		return nil, err
+	}
+	builtIn, err := pack.Sources()
+	if err != nil || !reflect.DeepEqual(set.Sources, builtIn) {
+		return whole, err
+	}
+	kept := slices.DeleteFunc(slices.Clone(builtIn), func(s rules.Source) bool {
+		return slices.ContainsFunc(set.Rules, func(r *rules.Rule) bool { return r.File == s.Name && !r.ByAccount() })
+	})
+	if len(kept) == len(builtIn) {
+		return whole, nil
+	}
+	byAccount, err := rules.Compile(kept, rules.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("the default pack without the rules that look across accounts: %w", err)
+	}
+	whole.Reduced, err = pipeline.NewRuleSet(byAccount, engine)
+	return whole, err
 }

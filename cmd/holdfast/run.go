@@ -10,6 +10,7 @@ import (
 
 	"github.com/holdfastd/holdfast/config"
 	"github.com/holdfastd/holdfast/notify"
+	"github.com/holdfastd/holdfast/pipeline"
 	"github.com/holdfastd/holdfast/rules"
 	"github.com/holdfastd/holdfast/stream"
 )
@@ -19,6 +20,7 @@ type runCommand struct {
 	Rules  []string `help:"Rule files or folders, in place of those in the configuration." placeholder:"PATH"`
 
 	MissingRecords string `help:"What to do where retention has deleted records that are needed: stop, or skip them and go on with those that are left." enum:"stop,skip" default:"stop"`
+	SplitAccounts  string `help:"What to do where one account has events in several partitions: stop, or accept that none of them sees all that happens to it." enum:"stop,accept" default:"stop"`
 	ReplacedTopic  string `help:"What to do where the topic is not the one that was read before, or has lost records: stop, or start-over, which forgets what is known of it." enum:"stop,start-over" default:"stop"`
 }
 
@@ -47,6 +49,9 @@ func (c *runCommand) Run(ctx context.Context, std streams) error {
 	}
 	if c.MissingRecords == "skip" {
 		opts.missing = stream.SkipMissing
+	}
+	if c.SplitAccounts == "accept" {
+		opts.split = pipeline.AcceptSplit
 	}
 	if c.ReplacedTopic == "start-over" {
 		opts.replaced = stream.StartOverIfReplaced
