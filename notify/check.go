@@ -26,16 +26,29 @@ func (t *Templates) Check() error {
 		return err
 	}
 	var errs []error
-	for _, locale := range locales {
-		shortest, longest := extremes(locale)
-		for _, name := range t.names {
-			action := holdfast.Action{Template: name}
-			errs = append(errs, t.check(action, locale, shortest))
-			action.Ending = true
-			errs = append(errs, t.check(action, locale, longest))
+	for _, name := range t.names {
+		for _, problem := range t.Problems(name) {
+			errs = append(errs, errors.New(problem))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// Problems says what is wrong with a template: a sentence for each language in
+// which it can't be sent as it is.
+func (t *Templates) Problems(name string) []string {
+	var problems []string
+	for _, locale := range locales {
+		shortest, longest := extremes(locale)
+		err := t.check(holdfast.Action{Template: name}, locale, shortest)
+		if err == nil {
+			err = t.check(holdfast.Action{Template: name, Ending: true}, locale, longest)
+		}
+		if err != nil {
+			problems = append(problems, err.Error())
+		}
+	}
+	return problems
 }
 
 func checkService(name string) error {
@@ -72,7 +85,14 @@ func (t *Templates) check(action holdfast.Action, locale language.Tag, alert hol
 		return fmt.Errorf("message %s in %s has no title or no body", name, locale)
 	}
 	if encoding, n := Segments(text.SMS); encoding != GSM7 || n != 1 {
-		return fmt.Errorf("message %s in %s takes %d SMS segments of %s: %q", name, locale, n, encoding, text.SMS)
+		return fmt.Errorf("message %s in %s takes %s of %s, and one of GSM-7 is allowed: %q", name, locale, segments(n), encoding, text.SMS)
 	}
 	return nil
+}
+
+func segments(n int) string {
+	if n == 1 {
+		return "1 SMS segment"
+	}
+	return fmt.Sprintf("%d SMS segments", n)
 }

@@ -3,7 +3,6 @@ package rules
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/holdfastd/holdfast"
 	"github.com/holdfastd/holdfast/internal/diag"
@@ -40,7 +39,7 @@ func (c *setCheck) find(severity diag.Severity, r *Rule, other, message, hint st
 	if !ok {
 		pos = r.Pos
 	}
-	*c.found = append(*c.found, diag.Diagnostic{File: r.File, Pos: pos, Severity: severity, Message: message, Hint: hint})
+	*c.found = append(*c.found, diag.Diagnostic{File: r.File, Pos: pos, Severity: severity, Code: codeAlerts, Message: message, Hint: hint})
 }
 
 // sources checks the rules whose alerts r builds on.
@@ -55,8 +54,7 @@ func (c *setCheck) sources(r *Rule) {
 		}
 		for _, m := range p.AlertRules {
 			switch {
-			case !p.SeesAlerts:
-				c.find(diag.Warning, r, m.Name, "the condition names rule `"+m.Name+"` but sees no alerts", `add type == "alert" &&`)
+			case !p.SeesAlerts: // which lint reports
 			case m.Name == r.ID:
 				c.find(diag.Error, r, m.Name, "rule `"+r.ID+"` builds on its own alerts", "")
 			case c.byID[m.Name] == nil:
@@ -88,21 +86,9 @@ func (c *setCheck) source(r, source *Rule) {
 		c.find(diag.Warning, r, source.ID, "`"+source.ID+"` is deprecated and never fires", "")
 	}
 	if reach := source.Timespan + source.Suppress; r.Timespan > 0 && r.Timespan < reach {
-		c.find(diag.Warning, r, source.ID, "the rule's timespan of "+short(r.Timespan)+" is less than the timespan and suppress of `"+
-			source.ID+"` together: an attack that goes on falls out of its sight", "write timespan: "+short(reach)+" or more")
+		c.find(diag.Warning, r, source.ID, "the rule's timespan of "+expression.FormatDuration(r.Timespan)+" is less than the timespan and suppress of `"+
+			source.ID+"` together: an attack that goes on falls out of its sight", "write timespan: "+expression.FormatDuration(reach)+" or more")
 	}
-}
-
-// short writes a duration without the units that are 0.
-func short(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }
 
 // builtOn returns those of all rules whose alerts some condition of r asks for.
@@ -144,11 +130,13 @@ func (c *setCheck) cycles() {
 			case unseen:
 				visit(source)
 			case open:
-				names := make([]string, 0, len(path))
-				for _, p := range path[slices.Index(path, source):] {
-					names = append(names, p.ID)
+				circle := append(slices.Clone(path[slices.Index(path, source):]), source)
+				links := make([]string, len(circle))
+				for i, link := range circle {
+					links[i] = "`" + link.ID + "`"
 				}
-				c.find(diag.Error, r, source.ID, "rules build on each other in a circle: "+strings.Join(append(names, source.ID), " → "), "")
+				message := "rules build on each other in a circle: " + links[0] + " builds on " + strings.Join(links[1:], ", which builds on ")
+				c.find(diag.Error, r, source.ID, message, "leave out one of these")
 			}
 		}
 		path = path[:len(path)-1]

@@ -48,7 +48,7 @@ func (d *decoder) file() []*Rule {
 	if top == nil {
 		return nil
 	}
-	if !top.has("rules") {
+	if top.lacks("rules") {
 		d.fail(top.node, "a rule file has a list of `rules`")
 		return nil
 	}
@@ -114,11 +114,15 @@ func (d *decoder) rule(n *yaml.Node) *Rule {
 	d.overrides(m, r)
 	r.Respond = d.respond(m)
 	r.Version = version(m)
+	if d.written != nil {
+		d.written.rules[r] = m
+	}
 	return r
 }
 
 func (d *decoder) group(m *mapping, r *Rule) {
 	switch n := m.value("group_by"); {
+	case n == nil && m.meant["group_by"]:
 	case n == nil:
 		d.failHint(m.node, "write group_by: account, or all for one group of everything", "the rule has no `group_by`")
 	case n.Kind == yaml.ScalarNode && n.Value == "all":
@@ -137,7 +141,7 @@ func (d *decoder) without(m *mapping, r *Rule) {
 		return
 	}
 	w.required("match", "`without`")
-	if !w.has("for") {
+	if w.lacks("for") {
 		d.failHint(w.node, "write for: 10m", "`without` does not say for how long")
 	}
 	r.Without = &Without{Match: w.condition("match"), Same: w.fields("same"), For: w.duration("for", false)}

@@ -101,23 +101,42 @@ type Options struct {
 	Templates []string
 	// Lists are the named lists, as the configuration has them.
 	Lists expression.Lists
+
+	// What only [Check] looks at.
+
+	// TemplateProblems says what is wrong with a known template, a sentence each;
+	// nil for nothing.
+	TemplateProblems func(name string) []string
+	// MaxEntries is how many events a group remembers; 0 leaves that unchecked.
+	MaxEntries int
 }
 
 // Compile checks and compiles the rules of all sources. If there is any error,
 // it returns all of them, as a [diag.List], and no set.
 func Compile(sources []Source, opts Options) (*Set, error) {
-	var found diag.List
-	var all []*Rule
-	for _, src := range sources {
-		d := decoder{source: src, found: &found, opts: opts}
-		all = append(all, d.file()...)
-	}
-	checkSet(all, &found)
+	all, found := decode(sources, opts, nil)
 	found.Sort()
 	if found.Errors() > 0 {
 		return nil, found
 	}
-	set := &Set{Rules: all, Warnings: found, Sources: sources, Lists: expression.Lists{}}
+	return newSet(all, found, sources, opts), nil
+}
+
+// decode reads the rules of all sources, those that are wrong in some part
+// too. It notes in places, if there are any, where what stands.
+func decode(sources []Source, opts Options, places *written) ([]*Rule, diag.List) {
+	var found diag.List
+	var all []*Rule
+	for _, src := range sources {
+		d := decoder{source: src, found: &found, opts: opts, written: places}
+		all = append(all, d.file()...)
+	}
+	checkSet(all, &found)
+	return all, found
+}
+
+func newSet(all []*Rule, warnings diag.List, sources []Source, opts Options) *Set {
+	set := &Set{Rules: all, Warnings: warnings, Sources: sources, Lists: expression.Lists{}}
 	var versions strings.Builder
 	for _, r := range all {
 		versions.WriteString(r.ID + " " + r.Version + "\n")
@@ -130,7 +149,7 @@ func Compile(sources []Source, opts Options) (*Set, error) {
 	}
 	sum := sha256.Sum256([]byte(versions.String()))
 	set.Hash = hex.EncodeToString(sum[:8])
-	return set, nil
+	return set
 }
 
 // SourceOf returns a lookup of the sources' contents by name, for drawing

@@ -3,7 +3,6 @@ package rules
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +23,8 @@ type decoder struct {
 	opts   Options
 	// mentions collects where the rule at hand names other rules.
 	mentions map[string]diag.Pos
+	// written is where the rules' parts stand, for [Check]; nil for nobody.
+	written *written
 }
 
 func posOf(n *yaml.Node) diag.Pos { return diag.Pos{Line: n.Line, Column: n.Column} }
@@ -52,6 +53,9 @@ type mapping struct {
 	node *yaml.Node
 	keys map[string]*yaml.Node // by key: its value
 	at   map[string]*yaml.Node // by key: the key itself
+	// meant are the known keys that unknown ones were likely to be: it is enough
+	// to report those.
+	meant map[string]bool
 }
 
 // mapping reads n as a mapping that may hold the known keys. what names it in
@@ -62,7 +66,7 @@ func (d *decoder) mapping(n *yaml.Node, what string, known ...string) *mapping {
 		d.fail(n, "%s must be a mapping of keys to values, not %s", what, kindOf(n))
 		return nil
 	}
-	m := &mapping{d: d, node: n, keys: map[string]*yaml.Node{}, at: map[string]*yaml.Node{}}
+	m := &mapping{d: d, node: n, keys: map[string]*yaml.Node{}, at: map[string]*yaml.Node{}, meant: map[string]bool{}}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], resolve(n.Content[i+1])
 		switch name := key.Value; {
@@ -70,7 +74,9 @@ func (d *decoder) mapping(n *yaml.Node, what string, known ...string) *mapping {
 			d.failHint(key, "write it out", "%s takes plain keys only, no merging and no nesting", what)
 			return nil
 		case !slices.Contains(known, name):
-			d.failHint(key, diag.Suggest(name, known), "unknown field `%s` in %s", name, what)
+			meant, hint := meantKey(name, known)
+			m.meant[meant] = true
+			d.failHint(key, hint, "unknown field `%s` in %s", name, what)
 		case m.keys[name] != nil:
 			d.fail(key, "`%s` is given twice, first in line %d", name, m.at[name].Line)
 		default:
@@ -84,6 +90,10 @@ func (d *decoder) mapping(n *yaml.Node, what string, known ...string) *mapping {
 func (m *mapping) value(key string) *yaml.Node { return m.keys[key] }
 
 func (m *mapping) has(key string) bool { return m.keys[key] != nil }
+
+// lacks reports whether a key is not given, and no unknown one was meant to be
+// it.
+func (m *mapping) lacks(key string) bool { return m.keys[key] == nil && !m.meant[key] }
 
 // items returns the nodes of a key's list.
 func (m *mapping) items(key string) []*yaml.Node {
@@ -116,9 +126,8 @@ func (m *mapping) text(key string) string {
 
 // required reads a text that must be given.
 func (m *mapping) required(key, what string) string {
-	if !m.has(key) {
+	if m.lacks(key) {
 		m.d.fail(m.node, "%s has no `%s`", what, key)
-		return ""
 	}
 	return m.text(key)
 }
@@ -231,10 +240,13 @@ func (m *mapping) condition(key string) *expression.Program {
 	program, problems := expression.Compile(n.Value, m.d.opts.Lists)
 	for _, p := range problems {
 		*m.d.found = append(*m.d.found, diag.Diagnostic{
-			File: m.d.source.Name, Pos: m.d.locate(n, p.From), Message: p.Message, Hint: p.Hint,
+			File: m.d.source.Name, Pos: m.d.locate(n, p.From), Code: codeCondition, Message: p.Message, Hint: p.Hint,
 		})
 	}
 	if program != nil {
+		if m.d.written != nil {
+			m.d.written.conditions[program] = func(offset int) diag.Pos { return m.d.locate(n, offset) }
+		}
 		for _, mention := range program.AlertRules {
 			m.d.mentions[mention.Name] = m.d.locate(n, mention.From)
 		}
@@ -291,17 +303,4 @@ func kindOf(n *yaml.Node) string {
 		return "nothing"
 	}
 	return strconv.Quote(n.Value)
-}
-
-var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
-
-// syntaxError reports what the YAML parser says, at the line it names.
-func (d *decoder) syntaxError(err error) {
-	message, pos := strings.TrimPrefix(err.Error(), "yaml: "), diag.Pos{}
-	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
-		pos.Line, _ = strconv.Atoi(m[1])
-		pos.Column = 1
-		_, message, _ = strings.Cut(message, ": ")
-	}
-	d.found.Add(d.source.Name, pos, "not valid YAML: %s (here or just below)", message)
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/holdfastd/holdfast/rules/expression"
 )
 
 // operator decodes the one of match, sequence and score that the rule is built
@@ -14,6 +16,9 @@ func (d *decoder) operator(m *mapping, r *Rule) {
 		if m.has(key) {
 			given = append(given, key)
 		}
+	}
+	if len(given) == 0 && (m.meant["match"] || m.meant["sequence"] || m.meant["score"]) {
+		return
 	}
 	if len(given) == 0 {
 		d.fail(m.node, "the rule has none of `match`, `sequence` and `score`: it can't see anything")
@@ -48,7 +53,7 @@ func (d *decoder) belongs(m *mapping, operator string) {
 		operator = "surge"
 	}
 	for _, key := range strangers[operator] {
-		if !m.has(key) {
+		if m.lacks(key) {
 			continue
 		}
 		hint := ""
@@ -82,7 +87,7 @@ func (d *decoder) match(m *mapping, r *Rule) {
 		}
 	}
 	needed := r.Count > 1 || slices.ContainsFunc(r.Distinct, func(x Distinct) bool { return x.Count > 1 })
-	if needed && !m.has("timespan") && !m.has("surge") {
+	if needed && m.lacks("timespan") && !m.has("surge") {
 		d.failHint(m.node, "write timespan: 10m", "the rule counts several events and has no `timespan` to count them in")
 	}
 }
@@ -93,7 +98,11 @@ func (d *decoder) distinct(m *mapping) []Distinct {
 		return nil
 	}
 	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
-		d.failHint(n, "write distinct: {device.id: 3}", "`distinct` must be a mapping of fields to counts")
+		field := "device.id"
+		if _, problem := expression.FieldNamed(n.Value); problem == nil {
+			field = n.Value
+		}
+		d.failHint(n, "write distinct: {"+field+": 3}", "`distinct` must be a mapping of fields to counts")
 		return nil
 	}
 	if len(n.Content)/2 > maxDistinct {
@@ -136,7 +145,7 @@ func (d *decoder) sequence(m *mapping, r *Rule) {
 		d.fail(n, "`sequence` is an empty list")
 	case total > maxSteps:
 		d.fail(n, "a sequence is at most %d events long", maxSteps)
-	case total > 1 && !m.has("timespan"):
+	case total > 1 && m.lacks("timespan"):
 		d.failHint(m.node, "write timespan: 30m", "the sequence has no `timespan` to happen in")
 	}
 }
@@ -148,7 +157,7 @@ func (d *decoder) score(m *mapping, r *Rule) {
 	}
 	r.Score = &Score{HalfLife: s.duration("half_life", false)}
 	for _, key := range []string{"threshold", "half_life", "points"} {
-		if !s.has(key) {
+		if s.lacks(key) {
 			d.fail(s.node, "`score` has no `%s`", key)
 		}
 	}
@@ -164,7 +173,7 @@ func (d *decoder) score(m *mapping, r *Rule) {
 		p := Points{Match: line.condition("match")}
 		if add := line.value("add"); add != nil {
 			p.Add = d.positive(add, "add")
-		} else {
+		} else if line.lacks("add") {
 			d.fail(line.node, "the line has no `add`")
 		}
 		r.Score.Points = append(r.Score.Points, p)
@@ -177,7 +186,7 @@ func (d *decoder) surge(n *yaml.Node) *Surge {
 		return nil
 	}
 	for _, key := range []string{"bucket", "min", "sigmas", "warmup", "half_life"} {
-		if !m.has(key) {
+		if m.lacks(key) {
 			d.fail(m.node, "`surge` has no `%s`", key)
 		}
 	}

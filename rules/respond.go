@@ -49,7 +49,7 @@ func (d *decoder) response(item *mapping, kind holdfast.Kind) holdfast.Response 
 		r.Team = item.text(string(kind))
 	case holdfast.HoldCodes:
 		if m := d.mapping(n, "`hold_codes`", "for"); m != nil {
-			if !m.has("for") {
+			if m.lacks("for") {
 				d.failHint(m.node, "write hold_codes: {for: 30m}", "`hold_codes` does not say for how long")
 			}
 			r.For = m.duration("for", false)

@@ -200,5 +200,8 @@ func FuzzCompile(f *testing.F) {
 		if (set == nil) == (err == nil) {
 			t.Fatalf("set %v with error %v", set, err)
 		}
+		if checked, found := rules.Check([]rules.Source{{Name: "f.yaml", Content: content}}, rules.Options{MaxEntries: 100}); (checked == nil) != (set == nil) {
+			t.Fatalf("checked %v with %v, and compiled %v", checked, found, set)
+		}
 	})
 }

@@ -35,11 +35,16 @@ func (s Severity) String() string {
 	return "error"
 }
 
+// Code names a kind of finding, for machines. It stays the same when the
+// message is put better.
+type Code string
+
 // Diagnostic is one finding.
 type Diagnostic struct {
 	File string
 	Pos
 	Severity Severity
+	Code     Code   // may be empty
 	Message  string // a sentence without a full stop
 	Hint     string // what to do about it; may be empty
 	Secret   bool   // the source line may hold a secret and is not shown

@@ -1,6 +1,7 @@
 package diag_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -80,6 +81,23 @@ func TestSuggestNamesWhatIsNear(t *testing.T) {
 		}
 		if got := diag.Suggest(written, known); got != want {
 			t.Errorf("%q: %q, want %q", written, got, want)
+		}
+	}
+}
+
+func TestProgramsReadAFinding(t *testing.T) {
+	for _, tt := range []struct {
+		diag.Diagnostic
+		want string
+	}{
+		{
+			diag.Diagnostic{File: "f.yaml", Pos: diag.Pos{Line: 2, Column: 7}, Severity: diag.Warning, Code: "never", Message: "wrong", Hint: "mend it"},
+			`{"file":"f.yaml","line":2,"column":7,"severity":"warning","code":"never","message":"wrong","hint":"mend it"}`,
+		},
+		{diag.Diagnostic{File: "f.yaml", Message: "empty"}, `{"file":"f.yaml","line":0,"column":0,"severity":"error","message":"empty"}`},
+	} {
+		if got, err := json.Marshal(tt.Diagnostic); err != nil || string(got) != tt.want {
+			t.Errorf("%s, %v, want %s", got, err, tt.want)
 		}
 	}
 }

@@ -8,6 +8,16 @@ import (
 // Suggest returns a hint naming the known word that is nearest to what was
 // written, such as "did you mean `threshold`?", or "" where none is near.
 func Suggest(written string, known []string) string {
+	near := Nearest(written, known)
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf("did you mean `%s`?", near)
+}
+
+// Nearest returns the known word that is nearest to what was written, or "" where
+// none is near.
+func Nearest(written string, known []string) string {
 	if len(written) > longestWord {
 		return ""
 	}
@@ -17,10 +27,7 @@ func Suggest(written string, known []string) string {
 			best, distance = k, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("did you mean `%s`?", best)
+	return best
 }
 
 // longestWord bounds what a suggestion is looked for, in bytes, so that a hostile

@@ -2,6 +2,7 @@ package expression
 
 import (
 	"cmp"
+	"strconv"
 
 	"github.com/expr-lang/expr/ast"
 )
@@ -16,7 +17,7 @@ func (c *compiler) comparison(n *ast.BinaryNode) *node {
 	case l.numeric() && r.numeric() && l.typ != r.typ:
 		l, r = l.asFloat(), r.asFloat()
 	case l.typ != r.typ:
-		return c.problem(n, "", "%s can't be compared with %s", l.typ, r.typ)
+		return c.problem(n, likelyMeant(l, r), "%s can't be compared with %s", l.typ, r.typ)
 	}
 	op := n.Operator
 	if l.constant() {
@@ -31,6 +32,31 @@ func (c *compiler) comparison(n *ast.BinaryNode) *node {
 		return c.problem(n, "", "true and false have no order")
 	}
 	return newNode(op, Bool, 1, orderOf(op, l.typ), l, r)
+}
+
+// likelyMeant says how a value that is compared with one of another type is likely
+// to be meant; "" if that is not clear.
+func likelyMeant(l, r *node) string {
+	if l.constant() {
+		l, r = r, l
+	}
+	if !r.constant() {
+		return ""
+	}
+	_, err := strconv.ParseFloat(r.literal, 64)
+	switch {
+	case l.numeric() && r.typ == Text && err == nil:
+		return "write " + r.literal + " without quotes"
+	case l.typ == Text && r.numeric():
+		return `write "` + r.literal + `" with quotes`
+	case l.typ == Bool && l.op == opField:
+		return "write " + l.literal + " or !" + l.literal
+	case l.typ == Duration && r.typ == Text:
+		return `write duration("` + r.literal + `")`
+	case l.typ == Duration:
+		return `write duration("3h")`
+	}
+	return ""
 }
 
 // mirrored is the operator for the operands the other way round.

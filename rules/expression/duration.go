@@ -53,6 +53,19 @@ func ParseDuration(s string) (time.Duration, error) {
 	return total, nil
 }
 
+// FormatDuration writes a duration as a rule author would: without the units
+// that are 0.
+func FormatDuration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
 // maxDuration keeps sums of an instant, a timespan and a lateness far from the
 // ends of what an instant can hold.
 const maxDuration = 10 * 366 * 24 * time.Hour

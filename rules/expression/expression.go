@@ -45,8 +45,10 @@ type Program struct {
 	// Lists are the names of the lists that the condition looks texts up in.
 	Lists []string
 
-	root *node
-	eval func(*Scope) bool
+	root     *node
+	eval     func(*Scope) bool
+	parts    []part
+	compared []comparison
 }
 
 // Mention is a name that a condition contains as a constant, with its place.
@@ -83,10 +85,15 @@ func Compile(source string, lists Lists) (*Program, []Problem) {
 	}
 	c := compiler{program: &Program{Source: source}, lists: lists}
 	c.condition(tree.Node)
+	c.alerts(tree.Node, false)
 	if len(c.problems) > 0 {
+		for _, doubt := range c.program.Doubts() {
+			if doubt.Impossible { // while we are at it
+				c.problems = append(c.problems, doubt.Problem)
+			}
+		}
 		return nil, c.problems
 	}
-	c.alerts(tree.Node, false)
 	return c.program, nil
 }
 
@@ -109,6 +116,7 @@ func (c *compiler) alerts(n ast.Node, negated bool) {
 	case *ast.UnaryNode:
 		c.alerts(n.Node, negated != (n.Operator == "not" || n.Operator == "!"))
 	case *ast.BinaryNode:
+		c.compared(n)
 		switch field, constants := c.fieldAndConstants(n); {
 		case field == "type" && n.Operator == "==" && len(constants) == 1 && constants[0].Name == "alert":
 			c.program.SeesAlerts = true
@@ -131,7 +139,7 @@ func (c *compiler) fieldAndConstants(n *ast.BinaryNode) (string, []Mention) {
 	if _, ok := left.(*ast.StringNode); ok {
 		left, right = right, left
 	}
-	field, ok := left.(*ast.IdentifierNode)
+	field, ok := fieldName(left)
 	if !ok {
 		return "", nil
 	}
@@ -146,5 +154,5 @@ func (c *compiler) fieldAndConstants(n *ast.BinaryNode) (string, []Mention) {
 			}
 		}
 	}
-	return field.Value, constants
+	return field, constants
 }

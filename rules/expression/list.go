@@ -46,14 +46,14 @@ func (c *compiler) in(n *ast.BinaryNode) *node {
 	}
 	switch l.typ {
 	case Text:
-		return member(l, values(items, (*node).textValue), func(o operand) func(*Scope) string { return o.text })
+		return member(l, values(items, (*node).textValue), textNode, func(o operand) func(*Scope) string { return o.text })
 	case Int:
 		if !slices.ContainsFunc(items, func(i *node) bool { return i.typ == Float }) {
-			return member(l, values(items, (*node).integerValue), func(o operand) func(*Scope) int64 { return o.integer })
+			return member(l, values(items, (*node).integerValue), integerNode, func(o operand) func(*Scope) int64 { return o.integer })
 		}
 		fallthrough // a whole number is compared with a fractional one as such
 	case Float:
-		return member(l.asFloat(), values(items, (*node).floatValue), func(o operand) func(*Scope) float64 { return o.float })
+		return member(l.asFloat(), values(items, (*node).floatValue), floatNode, func(o operand) func(*Scope) float64 { return o.float })
 	}
 	return c.problem(n, "", "%s can't be looked up in a list", l.typ)
 }
@@ -73,7 +73,7 @@ func values[T string | int64 | float64](items []*node, value func(*node) T) []T 
 const fewItems = 5
 
 // member compiles membership in a few or many constants.
-func member[T string | int64 | float64](l *node, items []T, value func(operand) func(*Scope) T) *node {
+func member[T string | int64 | float64](l *node, items []T, constant func(T) *node, value func(operand) func(*Scope) T) *node {
 	assemble := func(args []operand) operand {
 		of := value(args[0])
 		return operand{boolean: func(s *Scope) bool { return slices.Contains(items, of(s)) }}
@@ -91,7 +91,11 @@ func member[T string | int64 | float64](l *node, items []T, value func(operand) 
 			}}
 		}
 	}
-	return newNode("in", Bool, 1+min(len(items), fewItems)/2, assemble, l).holding(fmt.Sprintf("%#v", items))
+	n := newNode(opIn, Bool, 1+min(len(items), fewItems)/2, assemble, l).holding(fmt.Sprintf("%#v", items))
+	for _, item := range items {
+		n.items = append(n.items, constant(item))
+	}
+	return n
 }
 
 // namedList compiles `field in list("name")`: the text is one of the list's, or
@@ -113,7 +117,7 @@ func (c *compiler) namedList(n *ast.BinaryNode, l *node) *node {
 	items, ok := c.lists[name.Value]
 	if !ok {
 		hint := diag.Suggest(name.Value, slices.Sorted(maps.Keys(c.lists)))
-		if len(c.lists) == 0 {
+		if hint == "" {
 			hint = "named lists stand in the configuration, under `lists`"
 		}
 		return c.problem(name, hint, "unknown list `%s`", name.Value)

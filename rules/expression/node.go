@@ -13,6 +13,7 @@ const (
 	opOr       = "||"
 	opNot      = "!"
 	opEqual    = "=="
+	opIn       = "in"
 )
 
 // node is a checked part of a condition. It is never changed once it is made, so
@@ -26,6 +27,7 @@ type node struct {
 	literal string // what the operator holds beside its arguments: a name, a value, a pattern
 	typ     Type
 	args    []*node
+	items   []*node // of in: the constants of its list, which literal names too
 
 	effort int // of the operator alone; 1 is about the time of a call, 2 ns
 	cost   int // of the whole
