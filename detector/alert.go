@@ -42,19 +42,24 @@ func (e *Engine) firing(r *ruleState, s *scope, evidence entries) firing {
 	for len(evidence) > 0 {
 		var en entry
 		en, evidence = evidence.cut()
-		of := holdfast.Evidence{Position: holdfast.Position{Partition: e.opts.Partition, Offset: en.offset(), Time: en.time()}}
-		if en.isAlert() {
-			hash, name := en.alert()
-			of.Alert = alertID(e.names[name], hash)
-			of.Time = holdfast.Instant(en[5])
-		}
-		a.alert.Evidence = append(a.alert.Evidence, of)
+		a.alert.Evidence = append(a.alert.Evidence, e.evidenceOf(en))
 		a.alert.First, a.alert.Last = min(a.alert.First, en.first()), max(a.alert.Last, en.time())
 		for _, pair := range en.traces() {
 			a.traces.add(pair)
 		}
 	}
 	return a
+}
+
+// evidenceOf is what an alert shows of an entry.
+func (e *Engine) evidenceOf(en entry) holdfast.Evidence {
+	of := holdfast.Evidence{Position: holdfast.Position{Partition: e.opts.Partition, Offset: en.offset(), Time: en.time()}}
+	if en.isAlert() {
+		hash, name := en.alert()
+		of.Alert = alertID(e.names[name], hash)
+		of.Time = holdfast.Instant(en[5])
+	}
+	return of
 }
 
 // name gives the alert its id.

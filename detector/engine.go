@@ -102,6 +102,7 @@ type Engine struct {
 	frozen    *Snapshot // that shares the state, nil if there is none
 	queue     []firing
 	stats     Stats
+	watch     *watch // nil if nobody watches
 
 	// Memory that is used again from event to event.
 	scope     scope
@@ -293,9 +294,7 @@ func (e *Engine) process(in *Input, a *ahead, out *Output) {
 	}
 	clear(e.places)
 	e.places[accounts] = place{key: a.account, keyed: in.Event.Account != "", foreseen: a.known, record: a.record}
-	if p := e.planFor(in.Event.Type); len(p.rules) > 0 {
-		e.apply(p, s, out)
-	}
+	e.apply(e.planFor(in.Event.Type), s, out)
 	e.learn(s)
 	e.drain(out)
 	e.sweep()
@@ -333,6 +332,10 @@ func (e *Engine) advance(in *Input) {
 
 // apply shows the event to the rules of its plan, in order; what fires is queued.
 func (e *Engine) apply(p *plan, s *scope, out *Output) {
+	if e.watch != nil {
+		e.watch.apply(p, s, out)
+		return
+	}
 	for i := range p.rules {
 		p.rules[i].apply(e, s, out)
 	}

@@ -233,6 +233,9 @@ func (e *Engine) passOne(d *deadline, out *Output) {
 	r := e.owners[d.owner]
 	g := e.look(r, &place{exists: true, record: uint32(c[armRecord])})
 	s := scope{position: holdfast.Position{Partition: e.opts.Partition, Offset: d.offset, Time: holdfast.Instant(c[armTime])}}
+	if e.watch != nil {
+		e.watch.pass(d, &g)
+	}
 	suppressed := e.suppressed(&g, d.at, s.position, out)
 	if !suppressed {
 		e.text = e.getText(e.text[:0], memory.Ref(c[armEvent]))
