@@ -1,0 +1,197 @@
+package labels
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/rules/expression"
+)
+
+// WriteText writes the report for a terminal.
+func (r *Report) WriteText(w io.Writer) error {
+	var text bytes.Buffer
+	for _, t := range r.tables(visible) {
+		aligned := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+		for _, row := range append([][]string{upper(t.head)}, t.rows...) {
+			_, _ = fmt.Fprintln(aligned, strings.TrimRight(strings.Join(row, "\t"), "\t")) // to memory
+		}
+		_ = aligned.Flush() // to memory
+		text.WriteByte('\n')
+	}
+	text.WriteString(r.owners() + "\n")
+	_, err := text.WriteTo(w)
+	return err
+}
+
+// WriteMarkdown writes the report as tables of a Markdown page.
+func (r *Report) WriteMarkdown(w io.Writer) error {
+	var text bytes.Buffer
+	for _, t := range r.tables(code) {
+		rule := make([]string, len(t.head))
+		for i := range rule {
+			rule[i] = "---"
+			if t.number[i] {
+				rule[i] = "--:"
+			}
+		}
+		for _, row := range append([][]string{t.head, rule}, t.rows...) {
+			text.WriteString("| " + strings.Join(row, " | ") + " |\n")
+		}
+		text.WriteByte('\n')
+	}
+	text.WriteString(r.owners() + "\n")
+	_, err := text.WriteTo(w)
+	return err
+}
+
+// table is some rows of cells below their heads.
+type table struct {
+	head   []string
+	number []bool // by column
+	rows   [][]string
+}
+
+// tables are the report's scenarios and rules. name writes what the labels or the
+// events name.
+func (r *Report) tables(name func(string) string) []table {
+	scenarios := table{
+		head:   []string{"Scenario", "Attacks", "Found", "In time", "Share in time", "Median time", "Not in time, for example"},
+		number: []bool{false, true, true, true, true, true, false},
+	}
+	add := func(title string, s *Scenario) {
+		median := "-"
+		if s.Median != nil {
+			median = Took(*s.Median)
+		}
+		scenarios.rows = append(scenarios.rows, []string{
+			title, strconv.Itoa(s.Attacks), strconv.Itoa(s.Found), strconv.Itoa(s.InTime),
+			Percent(s.InTime, s.Attacks), median, examples(s, name),
+		})
+	}
+	for i := range r.Scenarios {
+		add(name(r.Scenarios[i].Scenario), &r.Scenarios[i])
+	}
+	if r.Attacks.Attacks > 0 {
+		add("all attacks on an account", &r.Attacks)
+	}
+	if r.Campaigns.Attacks > 0 {
+		add("all campaigns", &r.Campaigns)
+	}
+
+	rules := table{
+		head:   []string{"Rule", "Level", "Alerts", "True", "False", "Precision", "Accounts", "Finds"},
+		number: []bool{false, false, true, true, true, true, true, false},
+	}
+	for i := range r.Rules {
+		one := &r.Rules[i]
+		title := name(one.Rule)
+		if one.Status == holdfast.Test {
+			title += " (test)"
+		}
+		rules.rows = append(rules.rows, []string{
+			title, one.Level.String(), strconv.Itoa(one.Alerts), strconv.Itoa(one.True), strconv.Itoa(one.False),
+			Percent(one.True, one.Alerts), strconv.Itoa(one.Accounts), finds(one, name),
+		})
+	}
+	all := []table{scenarios}
+	if len(rules.rows) > 0 {
+		all = append(all, rules)
+	}
+	return all
+}
+
+func examples(s *Scenario, name func(string) string) string {
+	var all []string
+	for _, m := range s.Missed {
+		one := name(m.Account)
+		if m.Late {
+			one += " (late)"
+		}
+		all = append(all, one)
+	}
+	if more := s.Attacks - s.InTime - len(s.Missed); more > 0 && len(all) > 0 {
+		all = append(all, "…")
+	}
+	return strings.Join(all, ", ")
+}
+
+func finds(r *Rule, name func(string) string) string {
+	all := make([]string, len(r.Finds))
+	for i, f := range r.Finds {
+		all[i] = fmt.Sprintf("%s %d", name(f.Scenario), f.Attacks)
+	}
+	return strings.Join(all, ", ")
+}
+
+// owners says how often owners are written to.
+func (r *Report) owners() string {
+	o := &r.Owners
+	text := fmt.Sprintf("%d alerts write to the owner; %d of them are of level high or above and on an account not under attack.", o.Messages, o.Needless)
+	if o.Per10000 != nil {
+		text += fmt.Sprintf("\nThat is %.2f for 10,000 benign account-days (%d accounts over %.2f days, %.0f account-days without those under attack).",
+			*o.Per10000, o.Accounts, o.Days, o.BenignDays)
+	}
+	return text
+}
+
+// Percent is a share in percent. It is never rounded up: only all is 100%.
+func Percent(n, of int) string {
+	switch {
+	case of == 0:
+		return "-"
+	case n == of:
+		return "100%"
+	}
+	return fmt.Sprintf("%.1f%%", math.Floor(float64(n)*1000/float64(of))/10)
+}
+
+// Took is a number of seconds as people say it, to three digits or so.
+func Took(s float64) string {
+	d := time.Duration(s * float64(time.Second))
+	switch {
+	case d < 10*time.Second:
+		return d.Round(10 * time.Millisecond).String()
+	case d < time.Hour:
+		return expression.FormatDuration(d.Round(time.Second))
+	}
+	return expression.FormatDuration(d.Round(time.Minute))
+}
+
+func upper(all []string) []string {
+	out := make([]string, len(all))
+	for i, s := range all {
+		out[i] = strings.ToUpper(s)
+	}
+	return out
+}
+
+// longestName bounds what is shown of a name, in characters.
+const longestName = 64
+
+// visible is a name that can't harm a terminal: without control characters, and
+// not too long.
+func visible(s string) string {
+	if runes := []rune(s); len(runes) > longestName {
+		s = string(runes[:longestName]) + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// code is a name as code of a Markdown table.
+func code(s string) string {
+	return "`" + strings.NewReplacer("`", "'", "|", `\|`).Replace(visible(s)) + "`"
+}
