@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -26,6 +28,17 @@ type line struct {
 	offset int64 // over all files, from 0
 	bytes  []byte
 	long   bool // the line exceeds the bound; bytes holds its beginning
+
+	record bool      // it is a record of a log, and file names its partition
+	broker time.Time // of a record, when the broker got it; zero if nobody says
+}
+
+// place is where the line stands, for people.
+func (l *line) place() string {
+	if l.record {
+		return fmt.Sprintf("%s, offset %d", l.file, l.offset)
+	}
+	return fmt.Sprintf("%s:%d", l.file, l.number)
 }
 
 // blockBytes is how much of the input is read at once.
@@ -41,21 +54,49 @@ type block struct {
 // eachBlock fills blocks with the lines of the files in turn, and hands them on
 // to f. The block that it fills next is what f returns. A name that ends in .gz or
 // .zst is decompressed; [Stdin] is stdin. No more than most+1 bytes of a line are
-// handed on.
-func eachBlock(ctx context.Context, files []string, stdin io.Reader, most int, f func(*block) (*block, error)) error {
+// handed on. progress, unless it is nil, is told after each block how many bytes
+// of files have been read.
+func eachBlock(ctx context.Context, files []string, stdin io.Reader, most int, progress func(int64), f func(*block) (*block, error)) error {
 	var offset int64
-	b := new(block)
+	b, read := new(block), new(counter)
+	if progress != nil {
+		hand := f
+		f = func(b *block) (*block, error) {
+			progress(read.n.Load())
+			return hand(b)
+		}
+	}
 	for _, name := range files {
 		var err error
-		if b, err = eachBlockOf(ctx, name, stdin, most, &offset, b, f); err != nil {
+		if b, err = eachBlockOf(ctx, name, stdin, most, read, &offset, b, f); err != nil {
 			return err
 		}
+	}
+	if progress != nil {
+		progress(read.n.Load())
 	}
 	return nil
 }
 
-func eachBlockOf(ctx context.Context, name string, stdin io.Reader, most int, offset *int64, b *block, f func(*block) (*block, error)) (_ *block, err error) {
-	in, closeInput, err := open(name, stdin)
+// counter counts the bytes of files that are read, by whichever goroutine.
+type counter struct{ n atomic.Int64 }
+
+// of counts what is read of a file.
+func (c *counter) of(file io.Reader) io.Reader { return counted{file, c} }
+
+type counted struct {
+	io.Reader
+	by *counter
+}
+
+func (r counted) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b)
+	r.by.n.Add(int64(n))
+	return n, err
+}
+
+func eachBlockOf(ctx context.Context, name string, stdin io.Reader, most int, read *counter, offset *int64, b *block, f func(*block) (*block, error)) (_ *block, err error) {
+	in, closeInput, err := open(name, stdin, read)
 	if err != nil {
 		return nil, fmt.Errorf("reading events: %w", err)
 	}
@@ -151,7 +192,7 @@ func (l *lineReader) line(text []byte) line {
 	return line{bytes: bytes.TrimSuffix(text, []byte("\r"))}
 }
 
-func open(name string, stdin io.Reader) (io.Reader, func() error, error) {
+func open(name string, stdin io.Reader, read *counter) (io.Reader, func() error, error) {
 	if name == Stdin {
 		return stdin, func() error { return nil }, nil
 	}
@@ -161,17 +202,17 @@ func open(name string, stdin io.Reader) (io.Reader, func() error, error) {
 	}
 	switch {
 	case strings.HasSuffix(name, ".gz"):
-		z, err := gzip.NewReader(file)
+		z, err := gzip.NewReader(read.of(file))
 		if err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("%s: %w", name, err), file.Close())
 		}
 		return z, func() error { return errors.Join(z.Close(), file.Close()) }, nil
 	case strings.HasSuffix(name, ".zst"):
-		z, err := zstd.NewReader(file, zstd.WithDecoderMaxWindow(maxZstdWindow))
+		z, err := zstd.NewReader(read.of(file), zstd.WithDecoderMaxWindow(maxZstdWindow))
 		if err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("%s: %w", name, err), file.Close())
 		}
 		return z, func() error { z.Close(); return file.Close() }, nil
 	}
-	return file, file.Close, nil
+	return read.of(file), file.Close, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/holdfastd/holdfast/detector"
 	"github.com/holdfastd/holdfast/rules"
 	"github.com/holdfastd/holdfast/rules/pack"
+	"github.com/holdfastd/holdfast/workbench/ruletest"
 )
 
 var start = holdfast.Instant(time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC).UnixNano())
@@ -20,8 +21,7 @@ type happening struct {
 	device string // "phone" is the trusted one
 }
 
-// TestDefaultPack tells small stories and names the alerts that each gives. Every
-// rule is shown firing, and not firing where it is near.
+// TestDefaultPack tells small stories and names all the alerts that each gives.
 func TestDefaultPack(t *testing.T) {
 	const m, s = time.Minute, time.Second
 	for _, tt := range []struct {
@@ -43,10 +43,10 @@ func TestDefaultPack(t *testing.T) {
 		}, "code-burst voice-fallback wrong-codes takeover-after-attack"},
 
 		{"three codes that nobody used", []happening{
-			{0, "code.requested sms", "evil"}, {7 * m, "code.requested sms", "evil2"}, {15 * m, "code.requested app", "evil3"},
+			{0, "code.requested sms", "evil"}, {7 * m, "code.requested sms", "evil2"}, {10 * m, "code.requested app", "evil3"},
 		}, "code-burst"},
-		{"three codes over more than a quarter of an hour", []happening{
-			{0, "code.requested sms", "evil"}, {8 * m, "code.requested sms", "evil"}, {15*m + 1, "code.requested sms", "evil"},
+		{"three codes over more than ten minutes", []happening{
+			{0, "code.requested sms", "evil"}, {8 * m, "code.requested sms", "evil"}, {10*m + 1, "code.requested sms", "evil"},
 		}, ""},
 		{"a slow SMS, asked for again, and used", []happening{
 			{0, "code.requested sms", "new"},
@@ -122,6 +122,36 @@ func TestDefaultPack(t *testing.T) {
 				t.Errorf("alerts are %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestDefaultPackPassesItsOwnTests runs the tests that stand beside the rules: each
+// rule is shown firing, and not firing where it is near.
+func TestDefaultPackPassesItsOwnTests(t *testing.T) {
+	var loader ruletest.Loader
+	var err error
+	if loader.Rules, err = pack.Sources(); err != nil {
+		t.Fatal(err)
+	}
+	files, err := pack.Tests()
+	if err != nil {
+		t.Fatal(err)
+	}
+	suites, found, err := loader.Load(files)
+	if err != nil || len(found) > 0 {
+		t.Fatal(err, found)
+	}
+	results, err := ruletest.Runner{}.Run(t.Context(), suites)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := ruletest.Report{Results: results}
+	report.Untested, report.Rules = ruletest.Untested(suites)
+	if report.Failed() > 0 || len(report.Untested) > 0 || len(results) == 0 {
+		if err := report.WriteText(t.Output(), false); err != nil {
+			t.Fatal(err)
+		}
+		t.Errorf("%d of %d tests failed, untested: %v", report.Failed(), len(results), report.Untested)
 	}
 }
 

@@ -74,7 +74,7 @@ func TestDividedAccountsGiveTheSame(t *testing.T) {
 				var out, diagnostics bytes.Buffer
 				b := Backtest{
 					Engine: detector.Options{MaxGroups: maxGroups}, Rules: compiled(t, byAccount),
-					Reporter: JSONReporter{&out}, Diagnostics: &diagnostics,
+					Reporter: JSONReporter{W: &out}, Diagnostics: &diagnostics,
 				}
 				summary, err := b.run(t.Context(), n, []string{path})
 				if err != nil {
