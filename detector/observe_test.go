@@ -218,9 +218,11 @@ func TestProgress(t *testing.T) {
 		events      []at
 		want        string
 	}{
-		{"a count gathers, fires, suppresses, and forgets", `
+		{
+			"a count gathers, fires, suppresses, and forgets", `
 - {id: r, title: T, level: low, group_by: account, match: type == "x.a", count: 2, timespan: 1m, suppress: 10m}`,
-			[]at{{0, a}, {time.Minute, a}, {2 * time.Minute, a}, {time.Hour, b}}, `
+			[]at{{0, a}, {time.Minute, a}, {2 * time.Minute, a}, {time.Hour, b}},
+			`
 before #0:
 after #0: gathered 1
 before #1: gathered 1
@@ -228,27 +230,36 @@ after #1: open until 11m0s, 0 more fired 1
 before #2: open until 11m0s, 0 more
 after #2: open until 11m0s, 1 more
 before #3:
-after #3:`},
-		{"what is too old is not shown, though nothing has dropped it", `
+after #3:`,
+		},
+		{
+			"what is too old is not shown, though nothing has dropped it", `
 - {id: r, title: T, level: low, group_by: account, match: type == "x.a", count: 2, timespan: 1m}`,
-			[]at{{0, a}, {16*time.Minute + 5*time.Second, b}, {16*time.Minute + 6*time.Second, b}}, `
+			[]at{{0, a}, {16*time.Minute + 5*time.Second, b}, {16*time.Minute + 6*time.Second, b}},
+			`
 before #0:
 after #0: gathered 1
 before #1: gathered 1
 after #1: gathered 1
 before #2:
-after #2:`},
-		{"values and overrides", `
+after #2:`,
+		},
+		{
+			"values and overrides", `
 - {id: r, title: T, level: low, group_by: [account, channel], match: type == "x.a", distinct: {device.id: 2, attempt: 1}, timespan: 1m,
    overrides: [{match: account == "bob", timespan: 2m}]}`,
-			[]at{{0, on("d1", "x.a")}, {0, holdfast.Event{Type: "x.a", Account: "bob", Channel: "sms", Device: holdfast.Device{ID: "d1"}}}}, `
+			[]at{{0, on("d1", "x.a")}, {0, holdfast.Event{Type: "x.a", Account: "bob", Channel: "sms", Device: holdfast.Device{ID: "d1"}}}},
+			`
 before #0: no group for want of channel
 after #0: no group for want of channel
 before #1: device.id 0/2 attempt 0/1 override 0
-after #1: gathered 1 device.id 1/2 attempt 0/1 override 0`},
-		{"a sequence keeps a chain of each length", `
+after #1: gathered 1 device.id 1/2 attempt 0/1 override 0`,
+		},
+		{
+			"a sequence keeps a chain of each length", `
 - {id: r, title: T, level: low, group_by: account, timespan: 1m, sequence: [{match: type == "x.a", count: 2}, {match: type == "x.b"}, {match: type == "x.c"}]}`,
-			[]at{{0, a}, {time.Second, a}, {2 * time.Second, b}, {3 * time.Minute, a}}, `
+			[]at{{0, a}, {time.Second, a}, {2 * time.Second, b}, {3 * time.Minute, a}},
+			`
 before #0:
 after #0: chain to step 0 at #0
 before #1: chain to step 0 at #0
@@ -256,19 +267,25 @@ after #1: chain to step 0 at #1 chain to step 0 at #1
 before #2: chain to step 0 at #1 chain to step 0 at #1
 after #2: chain to step 1 at #2 chain to step 0 at #1 chain to step 0 at #1
 before #3: chain to step 1 at #2 chain to step 0 at #1 chain to step 0 at #1
-after #3: chain to step 0 at #3`},
-		{"a score decays", `
+after #3: chain to step 0 at #3`,
+		},
+		{
+			"a score decays", `
 - {id: r, title: T, level: low, group_by: account, score: {threshold: 15, half_life: 1m, points: [{match: type == "x.a", add: 8}]}}`,
-			[]at{{0, a}, {time.Minute, a}, {time.Minute, a}}, `
+			[]at{{0, a}, {time.Minute, a}, {time.Minute, a}},
+			`
 before #0:
 after #0: gathered 1 score 8
 before #1: gathered 1 score 4
 after #1: gathered 2 score 12
 before #2: gathered 2 score 12
-after #2: score 0 fired 1`},
-		{"a surge shows the bucket that the event falls into", `
+after #2: score 0 fired 1`,
+		},
+		{
+			"a surge shows the bucket that the event falls into", `
 - {id: r, title: T, level: low, group_by: account, match: type == "x.a", surge: {bucket: 1m, min: 1, sigmas: 1, warmup: 1, half_life: 1h}}`,
-			[]at{{0, a}, {time.Minute, a}, {time.Minute, a}, {time.Minute, a}}, `
+			[]at{{0, a}, {time.Minute, a}, {time.Minute, a}, {time.Minute, a}},
+			`
 before #0:
 after #0: gathered 1 bucket 1 of limit 1.00, 0 closed
 before #1: gathered 1 bucket 0 of limit 2.00, 1 closed
@@ -276,10 +293,13 @@ after #1: gathered 2 bucket 1 of limit 2.00, 1 closed
 before #2: gathered 2 bucket 1 of limit 2.00, 1 closed
 after #2: gathered 3 bucket 2 of limit 2.00, 1 closed
 before #3: gathered 3 bucket 2 of limit 2.00, 1 closed
-after #3: bucket 3 of limit 2.00, 1 closed fired 1`},
-		{"alerts are held, answered and pass", `
+after #3: bucket 3 of limit 2.00, 1 closed fired 1`,
+		},
+		{
+			"alerts are held, answered and pass", `
 - {id: r, title: T, level: low, group_by: account, match: type == "x.a", suppress: 2m, without: {match: type == "x.b", for: 1m}}`,
-			[]at{{0, a}, {time.Second, b}, {2 * time.Second, a}, {3 * time.Second, a}, {2 * time.Minute, event("x.c")}}, `
+			[]at{{0, a}, {time.Second, b}, {2 * time.Second, a}, {3 * time.Second, a}, {2 * time.Minute, event("x.c")}},
+			`
 before #0:
 after #0: #0 held until 1m0s
 before #1: #0 held until 1m0s
@@ -291,7 +311,8 @@ after #3: #3 held until 1m3s #2 held until 1m2s
 deadline 1m2s of #2 fires
 deadline 1m3s of #3 falls into the alert
 before #4: open until 3m2s, 1 more
-after #4: open until 3m2s, 1 more`},
+after #4: open until 3m2s, 1 more`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRun(t, tt.rules)

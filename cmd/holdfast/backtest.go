@@ -22,7 +22,7 @@ import (
 type backtestCommand struct {
 	Config string   `short:"c" help:"A configuration file, for its rules, named lists and engine settings, and its brokers." placeholder:"FILE"`
 	Rules  []string `help:"Rule files or folders. Without any: those of the configuration, or the default pack." placeholder:"PATH"`
-	Format string   `help:"table, or json: one alert a line, in firing order." enum:"table,json" default:"table"`
+	Format string   `help:"table; json: one alert a line, in firing order; or markdown: what is known by --labels alone." enum:"table,json,markdown" default:"table"`
 	Labels string   `help:"A file of known attacks, one JSON object a line: the table ends with how many were found, how soon, and how precise each rule is." placeholder:"FILE"`
 	Strict bool     `help:"Exit with 1 if any line is no valid event."`
 
@@ -154,8 +154,10 @@ func (c *backtestCommand) check() error {
 		return usageError(errors.New("--from and --brokers go with --kafka"))
 	case c.Kafka != "" && c.Config == "" && len(c.Brokers) == 0:
 		return usageError(errors.New("--kafka needs -c or --brokers, to know where Kafka is"))
-	case c.Labels != "" && c.Format != "table":
-		return usageError(errors.New("--labels goes with the table"))
+	case c.Labels != "" && c.Format == "json":
+		return usageError(errors.New("--labels goes with --format table or markdown"))
+	case c.Labels == "" && c.Format == "markdown":
+		return usageError(errors.New("--format markdown shows what --labels tells of the rules, which is not given"))
 	}
 	return nil
 }
@@ -167,6 +169,9 @@ func (c *backtestCommand) reporter(w io.Writer, plan workbench.Plan) (workbench.
 	table := &workbench.TableReporter{W: w, Plan: plan}
 	if c.Labels == "" {
 		return table, nil
+	}
+	if c.Format == "markdown" {
+		table = nil
 	}
 	all, err := readLabels(c.Labels)
 	if err != nil {
@@ -188,28 +193,39 @@ func readLabels(name string) (_ []labels.Label, err error) {
 	return all, nil
 }
 
-// judged is a page that ends with what a judge says of the alerts.
+// judged is a page that ends with what a judge says of the alerts; without the
+// table, that alone, as Markdown.
 type judged struct {
-	*workbench.TableReporter
+	table *workbench.TableReporter
 	judge *labels.Judge
 	w     io.Writer
 }
 
+// NeedsIDs says that no event is named.
+func (judged) NeedsIDs() bool { return false }
+
 // Alert tells both.
 func (j judged) Alert(a *holdfast.Alert, ids *workbench.IDs) error {
 	j.judge.Alert(a)
-	return j.TableReporter.Alert(a, ids)
+	if j.table == nil {
+		return nil
+	}
+	return j.table.Alert(a, ids)
 }
 
 // Finish writes what both have to say.
 func (j judged) Finish(s workbench.Summary) error {
-	if err := j.TableReporter.Finish(s); err != nil {
+	report := j.judge.Report(labels.Traffic{Accounts: s.Accounts, From: s.First, To: s.Last})
+	if j.table == nil {
+		return report.WriteMarkdown(j.w)
+	}
+	if err := j.table.Finish(s); err != nil {
 		return err
 	}
 	if _, err := io.WriteString(j.w, "\n"); err != nil {
 		return err
 	}
-	return j.judge.Report(labels.Traffic{Accounts: s.Accounts, From: s.First, To: s.Last}).WriteText(j.w)
+	return report.WriteText(j.w)
 }
 
 // loadForReplay reads the rules at the paths, or else those of the configuration,

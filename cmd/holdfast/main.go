@@ -40,7 +40,14 @@ type commands struct {
 	Demo        demoCommand        `cmd:"" help:"Show everything at work: embedded broker, traffic, an attack, the owner's inbox."`
 	Run         runCommand         `cmd:"" help:"Run the daemon against Kafka."`
 	Check       checkCommand       `cmd:"" help:"Check a configuration and rules."`
-	Backtest    backtestCommand    `cmd:"" help:"Run rules over events from files."`
+	Test        testCommand        `cmd:"" help:"Run the unit tests of rules."`
+	Backtest    backtestCommand    `cmd:"" help:"Run rules over events from files or Kafka, and show what would have happened."`
+	Diff        diffCommand        `cmd:"" help:"Show what a change of rules changes over the same events."`
+	Explain     explainCommand     `cmd:"" help:"Say why an alert fired, or how far rules got with an account."`
+	Sweep       sweepCommand       `cmd:"" help:"Show what other values of a rule's settings would do."`
+	Schema      schemaCommand      `cmd:"" help:"Print a JSON Schema of rule files or of the configuration, for editors."`
+	Rules       rulesCommand       `cmd:"" help:"Import rules of another language."`
+	Simulate    simulateCommand    `cmd:"" help:"Make up realistic events with labeled attacks."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running daemon whether it is well; for container health checks."`
 
 	Version kong.VersionFlag `help:"Print the version and quit."`

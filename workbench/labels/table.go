@@ -22,14 +22,18 @@ func (r *Report) WriteText(w io.Writer) error {
 	for _, t := range r.tables(visible) {
 		aligned := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 		for _, row := range append([][]string{upper(t.head)}, t.rows...) {
-			_, _ = fmt.Fprintln(aligned, strings.TrimRight(strings.Join(row, "\t"), "\t")) // to memory
+			_, _ = fmt.Fprintln(aligned, strings.Join(row, "\t")) // to memory
 		}
 		_ = aligned.Flush() // to memory
 		text.WriteByte('\n')
 	}
 	text.WriteString(r.owners() + "\n")
-	_, err := text.WriteTo(w)
-	return err
+	for line := range strings.Lines(text.String()) {
+		if _, err := io.WriteString(w, strings.TrimRight(line, " \n")+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // WriteMarkdown writes the report as tables of a Markdown page.
