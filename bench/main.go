@@ -15,7 +15,7 @@ import (
 type commands struct {
 	Measure   measureCommand   `cmd:"" default:"withargs" help:"Measure, and print the table."`
 	Generate  generateCommand  `cmd:"" help:"Write everyday events, one JSON object a line."`
-	Profile   profileCommand   `cmd:"" help:"Run ten.yaml over a file of events and write a CPU profile."`
+	Profile   profileCommand   `cmd:"" help:"Run rules over a file of events and write a CPU profile."`
 	Sonic     sonicCommand     `cmd:"" hidden:"" help:"Decode each line of a file with bytedance/sonic."`
 	Groups    groupsCommand    `cmd:"" hidden:"" help:"Fill an engine with groups and print what they take."`
 	Snapshots snapshotsCommand `cmd:"" hidden:"" help:"Take snapshots of an engine at work and print how long it stopped."`

@@ -43,12 +43,13 @@ func (r *rulePlan) applyScore(e *Engine, s *scope, out *Output) {
 		}
 	}
 	sum += points
-	en, full := r.evidence(e, s, &g)
+	en := r.entryOf(e, s)
 	if sum >= set.threshold {
+		e.evidence(&g, en)
 		r.complete(e, s, &g, set, e.list)
 		sum = 0 // it starts anew; what it decays from does not
 	} else {
-		e.keepEvidence(&g, en, full)
+		e.keepEvidence(&g, en)
 	}
 	if c := e.cellOf(&g, cellScore, scoreNewest); c != nil {
 		c[scoreSum], c[scoreNewest] = math.Float64bits(sum), uint64(newest)
@@ -56,23 +57,27 @@ func (r *rulePlan) applyScore(e *Engine, s *scope, out *Output) {
 	e.settle(&g)
 }
 
-// evidence loads the last events and the one at hand. It reports whether the
-// first of them has to go.
-func (r *rulePlan) evidence(e *Engine, s *scope, g *group) (en entry, full bool) {
+// evidence loads the last events, the one at hand behind them.
+func (e *Engine) evidence(g *group, en entry) {
 	e.list = e.load(e.list[:0], g)
-	if full = e.list.count() == maxEvidence; full {
-		first, _ := e.list.cut()
-		e.list = slices.Delete(e.list, 0, len(first))
+	over := 0
+	for n, rest := e.list.count()+1-maxEvidence, e.list; n > 0; n-- {
+		var first entry
+		first, rest = rest.cut()
+		over += len(first)
 	}
-	en = r.entryOf(e, s)
-	e.list = append(e.list, en...)
-	return en, full
+	e.list = append(slices.Delete(e.list, 0, over), en...)
 }
 
-// keepEvidence stores what evidence has loaded.
-func (e *Engine) keepEvidence(g *group, en entry, full bool) {
-	if full {
-		e.dropFirst(g, 1)
-	}
+// keepEvidence stores an event among the last ones. Only where it takes a new chunk
+// are those counted, and the first ones dropped that will not be shown.
+func (e *Engine) keepEvidence(g *group, en entry) {
+	chunk := g.entries
 	e.push(g, en)
+	if g.entries == chunk {
+		return
+	}
+	if over := e.survey(g).count - maxEvidence; over > 0 {
+		e.dropFirst(g, over)
+	}
 }

@@ -113,11 +113,9 @@ func (r *rulePlan) extend(e *Engine, s *scope, g *group, set *settings) bool {
 		if at[0] != 0 && earliest <= holdfast.Instant(at[1]) {
 			continue
 		}
-		old := memory.Ref(at[0])
-		link := e.link(before, en)
+		link := e.linkInPlaceOf(memory.Ref(at[0]), before, en)
 		at = e.arena.Own(g.sequence)[seqChains+2*n:]
 		at[0], at[1] = uint64(link), uint64(earliest)
-		e.unlink(old)
 	}
 	return false
 }
@@ -134,6 +132,21 @@ func (e *Engine) link(before memory.Ref, en entry) memory.Ref {
 		c.SetOwner(c.Owner() + 1)
 	}
 	return ref
+}
+
+// linkInPlaceOf makes the last event of a chain that takes the place of another one,
+// if there is one, and its memory where that is fit: most chains never come further
+// than one event.
+func (e *Engine) linkInPlaceOf(old, before memory.Ref, en entry) memory.Ref {
+	if old != 0 {
+		if c := e.arena.Read(old); c.Owner() == 1 && c.Next() == before && c.Used() == len(en) {
+			copy(e.arena.Own(old).Payload(), en)
+			return old
+		}
+	}
+	link := e.link(before, en)
+	e.unlink(old)
+	return link
 }
 
 // unlink takes back one reference to a link, and frees it, and those before it,

@@ -98,6 +98,9 @@ type group struct {
 	score    memory.Ref
 	surge    memory.Ref
 	held     memory.Ref
+
+	window   window // of the entries
+	surveyed bool   // the window is known
 }
 
 // look finds what a rule remembers of a group.

@@ -121,13 +121,14 @@ func (r *rulePlan) applySurge(e *Engine, s *scope, out *Output) {
 	}
 	b.advance(bucket, surge)
 	b.count++
-	en, full := r.evidence(e, s, &g)
+	en := r.entryOf(e, s)
 	fires := !b.fired && b.closed >= surge.Warmup && b.count >= surge.Min && float64(b.count) > b.mean+surge.Sigmas*b.deviation()
 	if fires {
 		b.fired = true
+		e.evidence(&g, en)
 		r.complete(e, s, &g, set, e.list)
 	} else {
-		e.keepEvidence(&g, en, full)
+		e.keepEvidence(&g, en)
 	}
 	if c := e.cellOf(&g, cellSurge, surgeVariance); c != nil {
 		b.write(c)

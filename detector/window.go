@@ -17,21 +17,29 @@ type window struct {
 	count          int
 }
 
-// survey looks at a group's entries.
+func (w *window) add(t holdfast.Instant) {
+	if w.count == 0 {
+		w.newest, w.oldest = t, t
+	}
+	w.newest, w.oldest = max(w.newest, t), min(w.oldest, t)
+	w.count++
+}
+
+// survey looks at a group's entries, unless what there is to know of them is known
+// already.
 func (e *Engine) survey(g *group) window {
-	var w window
+	if g.surveyed {
+		return g.window
+	}
+	g.window, g.surveyed = window{}, true
 	for ref := g.entries; ref != 0; ref = e.older(g, ref) {
 		for rest := entries(e.arena.Read(ref).Payload()); len(rest) > 0; {
 			var en entry
 			en, rest = rest.cut()
-			if w.count == 0 {
-				w.newest, w.oldest = en.time(), en.time()
-			}
-			w.newest, w.oldest = max(w.newest, en.time()), min(w.oldest, en.time())
-			w.count++
+			g.window.add(en.time())
 		}
 	}
-	return w
+	return g.window
 }
 
 // older is the group's next chunk of entries in the chain, 0 if there is none.
@@ -67,6 +75,9 @@ func (e *Engine) load(to entries, g *group) entries {
 
 // push stores one more entry of a group.
 func (e *Engine) push(g *group, en entry) {
+	if g.surveyed {
+		g.window.add(en.time())
+	}
 	if g.entries != 0 {
 		c := e.arena.Own(g.entries)
 		used := c.Used()
@@ -94,6 +105,8 @@ func (e *Engine) push(g *group, en entry) {
 	if c := e.add(g, cellEntries, room); c != nil {
 		c.SetUsed(len(en))
 		copy(c.Payload(), en)
+	} else {
+		g.surveyed = false // it was not stored
 	}
 }
 
@@ -101,16 +114,26 @@ func (e *Engine) push(g *group, en entry) {
 // chunks of which none goes. It returns how many went.
 func (e *Engine) dropEntries(g *group, unwanted func(entry) bool) int {
 	dropped := 0
+	var left window
+	keeping := func(en entry) bool {
+		if unwanted(en) {
+			return true
+		}
+		left.add(en.time())
+		return false
+	}
 	for ref := g.entries; ref != 0; {
 		next := e.older(g, ref)
-		dropped += e.dropFrom(g, ref, unwanted)
+		dropped += e.dropFrom(g, ref, keeping)
 		ref = next
 	}
+	g.window, g.surveyed = left, true
 	return dropped
 }
 
 // dropFirst drops the n entries that were the first to arrive.
 func (e *Engine) dropFirst(g *group, n int) {
+	g.surveyed = false
 	first := func(entry) bool {
 		n--
 		return n >= 0
@@ -152,6 +175,7 @@ func (e *Engine) dropFrom(g *group, ref memory.Ref, unwanted func(entry) bool) i
 
 // clearEntries drops a group's entries.
 func (e *Engine) clearEntries(g *group) {
+	g.window, g.surveyed = window{}, true
 	for g.entries != 0 {
 		ref := g.entries
 		g.entries = e.older(g, ref)
