@@ -46,6 +46,9 @@ func TestProfileFields(t *testing.T) {
 		{"a number that changed", `phone.age == duration("1h")`, []at{{0, berlin}, {h, changed}, {2 * h, ask(berlin)}}, true},
 		{"a number that stayed", `phone.age > duration("9w")`, []at{{0, berlin}, {h, same}, {2 * h, ask(berlin)}}, true},
 		{"a number that somebody asks a code for", `phone.age > duration("9w")`, []at{{0, berlin}, {h, holdfast.Event{Type: "code.requested", Phone: "+4915550199"}}, {2 * h, ask(berlin)}}, true},
+		{"an account that nothing is known of", `profile.age == duration("0s")`, []at{{0, failed}, {h, ask(berlin)}}, true},
+		{"an account that is at home somewhere", `profile.age == duration("2h")`, []at{{0, berlin}, {h, lagos}, {2 * h, ask(from("US", 0, 0, 0))}}, true},
+		{"what was not seen for 90 days is not believed", `profile.age == duration("1h")`, []at{{0, berlin}, {91 * day, lagos}, {91*day + h, ask(berlin)}}, true},
 		// Berlin and Lagos are about 5,200 km apart.
 		{"a flight", `travel.kmh > 855 && travel.kmh < 880`, []at{{0, berlin}, {6 * h, ask(lagos)}}, true},
 		{"faster than any airplane", `travel.kmh > 5000`, []at{{0, berlin}, {h, ask(lagos)}}, true},

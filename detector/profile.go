@@ -68,6 +68,25 @@ func (d *device) protectedBefore(t holdfast.Instant, trustAfter time.Duration) b
 	return d.wasTrusted && d.trusted < t || d.knownAt(t, trustAfter)
 }
 
+// ageAt is how long ago the earliest accepted login was of all that is believed of
+// the account at a time; 0 if nothing is.
+func (p *profile) ageAt(t holdfast.Instant) time.Duration {
+	earliest := t
+	for i := range p.devices {
+		if d := &p.devices[i]; !d.forgottenAt(t) {
+			earliest = min(earliest, d.first)
+		}
+	}
+	for _, list := range []places{p.countries, p.networks} {
+		for i := range list {
+			if list[i].last >= t.Add(-profileSpan) {
+				earliest = min(earliest, list[i].first)
+			}
+		}
+	}
+	return t.Sub(earliest)
+}
+
 func (p *profile) device(hash uint64) *device {
 	for i := range p.devices {
 		if p.devices[i].hash == hash {
@@ -197,6 +216,7 @@ func (e *Engine) view(s *scope) expression.Profile {
 	v := expression.Profile{
 		SIMAge: p.sim.age(event.Time), PhoneAge: p.phoneChange.age(event.Time), TravelKMH: p.where.speed(event),
 		NetworkKnown: p.networks.findAt(networkOf(event), event.Time) != nil,
+		ProfileAge:   p.ageAt(event.Time),
 	}
 	if d := p.device(e.deviceOf(s)); d != nil && !d.forgottenAt(event.Time) {
 		v.DeviceKnown = d.knownAt(event.Time, e.opts.TrustAfter)

@@ -26,7 +26,7 @@ import (
 const (
 	snapshotMagic   = "HOLDFAST"
 	snapshotEnd     = "TSAFDLOH"
-	snapshotVersion = 1
+	snapshotVersion = 2
 	maxHeader       = 64 << 20 // bytes
 )
 

@@ -123,7 +123,7 @@ func readEvent(b []byte) holdfast.Event {
 }
 
 // profileWords is how many words packProfile takes.
-const profileWords = 6
+const profileWords = 7
 
 // packProfile keeps what was known of an account at an event.
 func packProfile(to []uint64, p *expression.Profile) {
@@ -135,13 +135,14 @@ func packProfile(to []uint64, p *expression.Profile) {
 	}
 	copy(to, []uint64{
 		known, uint64(p.DeviceAge), uint64(p.CountryAge), uint64(p.SIMAge), uint64(p.PhoneAge), math.Float64bits(p.TravelKMH),
+		uint64(p.ProfileAge),
 	})
 }
 
 func unpackProfile(from []uint64, p *expression.Profile) {
 	p.DeviceKnown, p.CountryKnown, p.NetworkKnown = from[0]&1 != 0, from[0]&2 != 0, from[0]&4 != 0
 	p.DeviceAge, p.CountryAge, p.SIMAge, p.PhoneAge = time.Duration(from[1]), time.Duration(from[2]), time.Duration(from[3]), time.Duration(from[4])
-	p.TravelKMH = math.Float64frombits(from[5])
+	p.TravelKMH, p.ProfileAge = math.Float64frombits(from[5]), time.Duration(from[6])
 }
 
 // readable reports whether readEvent can read the bytes.

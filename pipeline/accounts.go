@@ -76,8 +76,7 @@ func (p *processor) whole(account string, offset int64) error {
 	p.metrics.splits.Inc()
 	if p.opts.Split == StopIfSplit {
 		return fmt.Errorf("an account of topic %q has events in partition %d and, at offset %d, in partition %d, so that neither sees all that happens to it: "+
-			"have every producer key its records by account; if the topic was given more partitions, start again once what was written before is processed; "+
-			"%s goes on with what each partition has", p.opts.Topic, other, offset, p.partition, acceptSplitFlag)
+			"have every producer key its records by account; %s goes on with what each partition has, as after the topic was given more partitions", p.opts.Topic, other, offset, p.partition, acceptSplitFlag)
 	}
 	p.splits++
 	if now := p.opts.Now(); now.Sub(p.splitsSaid) >= logPause {

@@ -78,7 +78,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 		splits: with.NewCounter(prometheus.CounterOpts{
 			Name: "holdfast_events_split_total",
-			Help: "Events of one account in 16 that came in another partition than the account's event before.",
+			Help: "Events of one account in 16 that came in another of this process's partitions than the account's event before.",
 		}),
 		blocked: with.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "holdfast_partitions_blocked",

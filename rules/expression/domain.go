@@ -40,7 +40,7 @@ func (s *search) domain(term *node) domain {
 		return domain{prefix: "+", orEmpty: true, valid: isPhonePrefix, note: "a prefix begins with + and lacks the last four digits of the number, as +49151100 does"}
 	case "travel.kmh":
 		return domain{atLeast: floatNode(0), note: "a speed is never negative"}
-	case "device.age", "country.age", "sim.age", "phone.age":
+	case "device.age", "country.age", "sim.age", "phone.age", "profile.age":
 		return domain{atLeast: durationNode(0), note: "an age is never negative"}
 	}
 	return domain{}

@@ -134,6 +134,7 @@ var fields = []Field{
 	{Name: "network.known", Type: Bool, boolean: func(s *Scope) bool { return s.profile().NetworkKnown }},
 	{Name: "sim.age", Type: Duration, duration: func(s *Scope) time.Duration { return s.profile().SIMAge }},
 	{Name: "phone.age", Type: Duration, duration: func(s *Scope) time.Duration { return s.profile().PhoneAge }},
+	{Name: "profile.age", Type: Duration, duration: func(s *Scope) time.Duration { return s.profile().ProfileAge }},
 	{Name: "travel.kmh", Type: Float, float: func(s *Scope) float64 { return s.profile().TravelKMH }},
 }
 

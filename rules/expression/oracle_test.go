@@ -33,6 +33,7 @@ func environment(s *expression.Scope) map[string]any {
 		"network":   map[string]any{"known": s.Profile.NetworkKnown},
 		"sim":       map[string]any{"age": s.Profile.SIMAge},
 		"phone_age": s.Profile.PhoneAge, // phone is a text there, and has no members
+		"profile":   map[string]any{"age": s.Profile.ProfileAge},
 		"travel":    map[string]any{"kmh": s.Profile.TravelKMH},
 		"client": map[string]any{
 			"ip": e.Client.IP, "country": e.Client.Country, "asn": e.Client.ASN,

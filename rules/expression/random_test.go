@@ -99,7 +99,7 @@ func (r *randomConditions) duration() string {
 	if r.IntN(2) == 0 {
 		return `duration("` + oneOf(r.Rand, "0s", "30m", "5h", "96h") + `")`
 	}
-	return oneOf(r.Rand, "device.age", "country.age", "sim.age", "phone.age", `(device.age + duration("30m"))`, "(sim.age - country.age)", "(device.age * 2)")
+	return oneOf(r.Rand, "device.age", "country.age", "sim.age", "phone.age", "profile.age", `(device.age + duration("30m"))`, "(sim.age - country.age)", "(device.age * 2)")
 }
 
 // randomScope holds values that random conditions ask for.
@@ -123,7 +123,7 @@ func randomScope(r *rand.Rand) *expression.Scope {
 		},
 		Profile: expression.Profile{
 			DeviceKnown: chance(), DeviceAge: age(), CountryKnown: chance(), CountryAge: age(), NetworkKnown: chance(),
-			SIMAge: age(), PhoneAge: age(), TravelKMH: oneOf(r, 0, 13, 900.5),
+			SIMAge: age(), PhoneAge: age(), ProfileAge: age(), TravelKMH: oneOf(r, 0, 13, 900.5),
 		},
 	}
 }

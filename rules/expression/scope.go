@@ -47,7 +47,8 @@ type Profile struct {
 	NetworkKnown bool
 	SIMAge       time.Duration
 	PhoneAge     time.Duration
-	TravelKMH    float64 // speed since the last accepted login, km/h
+	TravelKMH    float64       // speed since the last accepted login, km/h
+	ProfileAge   time.Duration // since the earliest accepted login that is remembered
 }
 
 // Trusted is device.trusted: what the event says, or else whether the device is
