@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -67,7 +68,7 @@ type Entry struct {
 }
 
 // Distinct is how many different values of a field are there, of those that are
-// needed.
+// needed: Have is no more than Need.
 type Distinct struct {
 	Field string `json:"field"`
 	Have  int    `json:"have"`
@@ -124,8 +125,25 @@ func (p *Progress) Length() int { return len(p.slots) }
 
 // Progress returns how far the rule named id has got in the event's group; there
 // is none if no such rule is evaluated. It changes nothing.
-func (v *View) Progress(id string) (Progress, bool) {
+//
+// entries is how many entries are shown at most, of [MaxShown]. A group may have
+// gathered thousands, and who asks at every event should ask for few. For 0 they are
+// not looked at: Entries, Gathered and Distinct, Score and Surge are left out.
+func (v *View) Progress(id string, entries int) (Progress, bool) {
+	p, ok := v.Outset(id)
+	if !ok || p.Empty != nil {
+		return p, ok
+	}
 	e, r := v.engine, v.engine.named(id)
+	g := e.look(r, e.place(r.table, &v.scope))
+	e.show(&g, v.scope.Event.Time, min(entries, MaxShown), &p)
+	return p, true
+}
+
+// Outset is a Progress of what the rule goes by, the settings and the group, without
+// anything that it remembers.
+func (v *View) Outset(id string) (Progress, bool) {
+	r := v.engine.named(id)
 	if r == nil {
 		return Progress{}, false
 	}
@@ -133,11 +151,7 @@ func (v *View) Progress(id string) (Progress, bool) {
 	p := Progress{Rule: r.rule, slots: r.slots, Settings: Settings{
 		Count: set.count, Timespan: set.timespan, Suppress: set.suppress, Threshold: set.threshold, Override: override,
 	}}
-	if p.Group, p.Empty = v.group(r); p.Empty != nil {
-		return p, true
-	}
-	g := e.look(r, e.place(r.table, &v.scope))
-	e.show(&g, set, v.scope.Event.Time, &p)
+	p.Group, p.Empty = v.group(r)
 	return p, true
 }
 
@@ -174,36 +188,34 @@ func (v *View) settings(r *ruleState) (settings, int) {
 }
 
 // show fills in what a rule remembers of a group, as of an event's time.
-func (e *Engine) show(g *group, set settings, at holdfast.Instant, p *Progress) {
+func (e *Engine) show(g *group, at holdfast.Instant, most int, p *Progress) {
 	r := g.rule.rule
 	if open := e.suppression(g); open != nil && e.watermark <= open.Until.Add(e.opts.MaxLateness) {
 		p.Open = open
 	}
 	e.showHeld(g, p)
+	if most <= 0 && g.sequence == 0 {
+		return
+	}
+	timespan := p.Settings.Timespan
 	newest, ok := e.newest(g)
-	if ok && e.watermark > newest.Add(g.rule.span(set.timespan)+e.opts.MaxLateness) {
+	if ok && e.watermark > newest.Add(g.rule.span(timespan)+e.opts.MaxLateness) {
 		forgotten := *g
 		forgotten.entries, forgotten.sequence, forgotten.score, forgotten.surge = 0, 0, 0, 0
+		forgotten.surveyed = false
 		g = &forgotten
 	}
 	oldest := holdfast.Instant(math.MinInt64)
-	if set.timespan > 0 {
-		oldest = newest.Add(-set.timespan)
+	if timespan > 0 {
+		oldest = newest.Add(-timespan)
 	}
-	gathered := e.load(nil, g)
-	e.showDistinct(gathered, oldest, r, p)
-	for len(gathered) > 0 {
-		var en entry
-		if en, gathered = gathered.cut(); en.time() < oldest {
-			continue
-		}
-		p.Gathered++
-		p.Entries = append(p.Entries, e.shown(en))
-		if len(p.Entries) > 2*MaxShown {
-			p.Entries = slices.Delete(p.Entries, 0, MaxShown)
+	if most > 0 {
+		p.Gathered = e.gathered(g, oldest)
+		p.Entries = e.lastEntries(g, oldest, most)
+		for i, d := range r.Distinct {
+			p.Distinct = append(p.Distinct, Distinct{Field: d.Field.Name, Have: e.distinctSince(g, oldest, i, d.Count), Need: d.Count})
 		}
 	}
-	p.Entries = p.Entries[max(0, len(p.Entries)-MaxShown):]
 	e.showChains(g, oldest, p)
 	if g.score != 0 {
 		c := e.arena.Read(g.score)
@@ -220,17 +232,69 @@ func (e *Engine) show(g *group, set settings, at holdfast.Instant, p *Progress) 
 	}
 }
 
-func (e *Engine) showDistinct(gathered entries, oldest holdfast.Instant, r *rules.Rule, p *Progress) {
-	for i, d := range r.Distinct {
-		values := make(map[uint64]struct{})
-		for rest := gathered; len(rest) > 0; {
-			var en entry
-			if en, rest = rest.cut(); en.time() >= oldest && en.value(i) != 0 {
-				values[en.value(i)] = struct{}{}
+// since are a group's entries that are not older than a time, chunk by chunk, the
+// newest chunk first.
+func (e *Engine) since(g *group, oldest holdfast.Instant) iter.Seq[entry] {
+	return func(yield func(entry) bool) {
+		for ref := g.entries; ref != 0; ref = e.older(g, ref) {
+			for rest := entries(e.arena.Read(ref).Payload()); len(rest) > 0; {
+				var en entry
+				if en, rest = rest.cut(); en.time() >= oldest && !yield(en) {
+					return
+				}
 			}
 		}
-		p.Distinct = append(p.Distinct, Distinct{Field: d.Field.Name, Have: len(values), Need: d.Count})
 	}
+}
+
+// gathered is how many entries a group has that are not older than a time. The
+// survey knows, unless some are.
+func (e *Engine) gathered(g *group, oldest holdfast.Instant) int {
+	w := e.survey(g)
+	if w.count == 0 || w.oldest >= oldest {
+		return w.count
+	}
+	n := 0
+	for range e.since(g, oldest) {
+		n++
+	}
+	return n
+}
+
+// distinctSince is how many different i-th values the entries of a group have that
+// are not older than a time, n at most: it is not looked for more.
+func (e *Engine) distinctSince(g *group, oldest holdfast.Instant, i, n int) int {
+	e.different.reset(n)
+	for en := range e.since(g, oldest) {
+		if e.different.add(en.value(i)) == n {
+			break
+		}
+	}
+	return e.different.found
+}
+
+// lastEntries shows the last entries of a group that are not older than a time, in
+// the order of arrival. Older chunks than it takes are not looked at.
+func (e *Engine) lastEntries(g *group, oldest holdfast.Instant, most int) []Entry {
+	var shown []Entry // the last first
+	for ref := g.entries; ref != 0 && len(shown) < most; ref = e.older(g, ref) {
+		var chunk [memory.MaxPayload / 2]entry // an entry has two words at least
+		cut := chunk[:0]
+		for rest := entries(e.arena.Read(ref).Payload()); len(rest) > 0; {
+			var en entry
+			if en, rest = rest.cut(); en.time() >= oldest {
+				cut = append(cut, en)
+			}
+		}
+		for _, en := range slices.Backward(cut) {
+			if len(shown) == most {
+				break
+			}
+			shown = append(shown, e.shown(en))
+		}
+	}
+	slices.Reverse(shown)
+	return shown
 }
 
 func (e *Engine) showChains(g *group, oldest holdfast.Instant, p *Progress) {

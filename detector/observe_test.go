@@ -61,7 +61,7 @@ func (c *curious) look(v *detector.View, r *rules.Rule) detector.Progress {
 		}
 	}
 	v.Scope().Resolve()
-	p, ok := v.Progress(r.ID)
+	p, ok := v.Progress(r.ID, detector.MaxShown)
 	if !ok {
 		c.t.Errorf("there is no progress of rule %s", r.ID)
 	}
@@ -170,7 +170,7 @@ func (n noted) Pass(d detector.Deadline) {
 }
 
 func (n noted) note(v *detector.View, when string) {
-	p, _ := v.Progress(n.rule)
+	p, _ := v.Progress(n.rule, detector.MaxShown)
 	what := []string{fmt.Sprintf("%s #%d%s:", when, v.Position().Offset, map[bool]string{true: " alert"}[v.Alert() != ""])}
 	add := func(format string, args ...any) { what = append(what, fmt.Sprintf(format, args...)) }
 	if p.Empty != nil {
@@ -346,7 +346,7 @@ func TestObserverSeesAlertsAndEndsWhenAsked(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	v := r.engine.Look(detector.Input{Event: &holdfast.Event{Type: "x.a", Account: "ana", Time: start}})
-	if _, ok := v.Progress("off"); ok {
+	if _, ok := v.Progress("off", 1); ok {
 		t.Error("a rule that is off has progress")
 	}
 }

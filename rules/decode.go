@@ -10,11 +10,11 @@ import (
 	"regexp"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/holdfastd/holdfast"
-	"github.com/holdfastd/holdfast/internal/diag"
 )
 
 // The most of each thing that a file or a rule can hold: what is checked in
@@ -31,7 +31,7 @@ func (d *decoder) file() []*Rule {
 	dec := yaml.NewDecoder(bytes.NewReader(d.source.Content))
 	var doc yaml.Node
 	if err := dec.Decode(&doc); err != nil {
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) && utf8.Valid(d.source.Content) {
 			d.found.Add(d.source.Name, posOf(&yaml.Node{}), "the file is empty; a rule file starts with `rules:`")
 			return nil
 		}
@@ -78,12 +78,13 @@ var ruleID = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 const maxID = 64
 
 func (d *decoder) rule(n *yaml.Node) *Rule {
+	before := len(*d.found)
 	m := d.mapping(n, "a rule", ruleKeys...)
 	if m == nil {
 		return nil
 	}
-	d.mentions = make(map[string]diag.Pos)
-	r := &Rule{File: d.source.Name, Pos: posOf(m.node), mentions: d.mentions}
+	d.mentions = nil
+	r := &Rule{File: d.source.Name, Pos: posOf(m.node)}
 	r.ID = m.required("id", "the rule")
 	if r.ID != "" && (!ruleID.MatchString(r.ID) || len(r.ID) > maxID) {
 		d.fail(m.value("id"), "`id` must be up to %d lower-case letters, digits and hyphens, and start with a letter", maxID)
@@ -113,9 +114,10 @@ func (d *decoder) rule(n *yaml.Node) *Rule {
 	d.exceptions(m, r)
 	d.overrides(m, r)
 	r.Respond = d.respond(m)
-	r.Version = version(m)
+	r.Version, r.mentions = version(m), d.mentions
 	if d.written != nil {
 		d.written.rules[r] = m
+		d.written.broken[r] = (*d.found)[before:].Errors() > 0
 	}
 	return r
 }

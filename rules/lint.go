@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/holdfastd/holdfast"
 	"github.com/holdfastd/holdfast/internal/diag"
@@ -20,7 +21,7 @@ const maxProof = 2_000_000
 // The set is nil if Compile refuses the sources; its Warnings are among the
 // findings.
 func Check(sources []Source, opts Options) (*Set, diag.List) {
-	places := written{conditions: map[*expression.Program]func(int) diag.Pos{}, rules: map[*Rule]*mapping{}}
+	places := written{conditions: map[*expression.Program]func(int) diag.Pos{}, rules: map[*Rule]*mapping{}, broken: map[*Rule]bool{}}
 	all, found := decode(sources, opts, &places)
 	var set *Set
 	if found.Errors() == 0 {
@@ -52,6 +53,7 @@ type written struct {
 	// conditions finds the place of a character of a condition.
 	conditions map[*expression.Program]func(offset int) diag.Pos
 	rules      map[*Rule]*mapping
+	broken     map[*Rule]bool // rules that are wrong by themselves
 }
 
 // place is where a key of the rule stands, or its id where it is not given.
@@ -109,9 +111,17 @@ func (l *lint) moot(r *Rule) {
 		if !found {
 			continue
 		}
-		message, hint := "`"+shown(m.Source)+"` holds for every event", "leave it out, or did you mean && in place of ||?"
-		if !m.Holds {
-			message, hint = "`"+shown(m.Source)+"` never holds, so that this alternative adds nothing", "leave it out, or did you mean || in place of &&?"
+		message, hint := "`"+shown(m.Source)+"` holds for every event", "leave it out"
+		switch {
+		case !m.Holds:
+			message = "`" + shown(m.Source) + "` never holds, so that this alternative adds nothing"
+		case m.Source == strings.TrimSpace(p.Source):
+			hint = "write true if that is meant"
+		}
+		if m.Joined && m.Holds {
+			hint += ", or did you mean && in place of ||?"
+		} else if m.Joined {
+			hint += ", or did you mean || in place of &&?"
 		}
 		l.report(r, l.conditions[p](m.From), diag.Warning, codeMoot, message, hint)
 	}
@@ -125,22 +135,6 @@ func shown(source string) string {
 		return string(runes[:longestShown]) + "…"
 	}
 	return source
-}
-
-// entries reports rules that need more events than a group remembers.
-func (l *lint) entries(r *Rule) {
-	if l.opts.MaxEntries == 0 {
-		return
-	}
-	const hint = "raise engine.max_entries in the configuration"
-	if r.Count > l.opts.MaxEntries {
-		l.report(r, l.place(r, "count"), diag.Error, codeNever, "the rule can never fire: a group remembers no more than "+plural(l.opts.MaxEntries, "event")+" (engine.max_entries)", hint)
-	}
-	for _, x := range r.Distinct {
-		if x.Count > l.opts.MaxEntries {
-			l.report(r, l.place(r, "distinct"), diag.Error, codeNever, "the rule can never fire: a group remembers no more than "+plural(l.opts.MaxEntries, "event")+" (engine.max_entries)", hint)
-		}
-	}
 }
 
 // templates reports each template that is not as it should be where it is first

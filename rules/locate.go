@@ -7,21 +7,52 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/holdfastd/holdfast/internal/diag"
+	"github.com/holdfastd/holdfast/rules/expression"
 )
+
+// mentions are the other rules that a condition names, which are located when
+// there is something to say about one: there can be hundreds.
+type mentions struct {
+	in    *decoder
+	node  *yaml.Node
+	names []expression.Mention
+}
+
+// mention is where the rule first names another one; false if it does not.
+func (r *Rule) mention(id string) (diag.Pos, bool) {
+	for _, m := range r.mentions {
+		for _, other := range m.names {
+			if other.Name == id {
+				return m.in.locate(m.node, other.From), true
+			}
+		}
+	}
+	return diag.Pos{}, false
+}
+
+// linesOf returns where the lines of a file begin, in bytes.
+func linesOf(content []byte) []int {
+	lines := []int{0}
+	for at, b := range content {
+		if b == '\n' {
+			lines = append(lines, at+1)
+		}
+	}
+	return lines
+}
 
 // locate finds the place in the file of a character of a scalar's value. Value
 // and source differ by quotes, escapes and folded lines, so the two are walked
 // side by side: where they differ, the source is ahead by what YAML took out.
 func (d *decoder) locate(n *yaml.Node, offset int) diag.Pos {
 	pos := posOf(n)
-	rest := d.source.Content
-	for line := 1; line < pos.Line; line++ {
-		_, after, ok := bytes.Cut(rest, []byte("\n"))
-		if !ok {
-			return pos
-		}
-		rest = after
+	if d.lines == nil {
+		d.lines = linesOf(d.source.Content)
 	}
+	if pos.Line < 1 || pos.Line > len(d.lines) {
+		return pos
+	}
+	rest := d.source.Content[d.lines[pos.Line-1]:]
 	for range pos.Column - 1 {
 		_, size := utf8.DecodeRune(rest)
 		rest = rest[size:]

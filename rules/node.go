@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -19,10 +20,11 @@ import (
 // reading goes on to find the next.
 type decoder struct {
 	source Source
+	lines  []int // where the source's lines begin, once locate has asked
 	found  *diag.List
 	opts   Options
 	// mentions collects where the rule at hand names other rules.
-	mentions map[string]diag.Pos
+	mentions []mentions
 	// written is where the rules' parts stand, for [Check]; nil for nobody.
 	written *written
 }
@@ -215,6 +217,8 @@ func (m *mapping) duration(key string, zero bool) time.Duration {
 		m.d.fail(n, "`%s` must be a duration such as 10m, not %s", key, kindOf(n))
 	case n.Tag == "!!int" && n.Value != "0":
 		m.d.failHint(n, "write a unit: "+n.Value+"s, "+n.Value+"m or "+n.Value+"h", "`%s` has no unit", key)
+	case errors.Is(err, expression.ErrTooLong):
+		m.d.failHint(n, "the longest is "+expression.LongestDuration, "`%s` is too long a duration", key)
 	case err != nil:
 		m.d.failHint(n, "a duration is written 90s, 10m, 1h30m, 7d or 2w", "`%s` is not a duration", key)
 	case v < 0 || v == 0 && !zero:
@@ -247,8 +251,8 @@ func (m *mapping) condition(key string) *expression.Program {
 		if m.d.written != nil {
 			m.d.written.conditions[program] = func(offset int) diag.Pos { return m.d.locate(n, offset) }
 		}
-		for _, mention := range program.AlertRules {
-			m.d.mentions[mention.Name] = m.d.locate(n, mention.From)
+		if len(program.AlertRules) > 0 {
+			m.d.mentions = append(m.d.mentions, mentions{m.d, n, program.AlertRules})
 		}
 	}
 	return program

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -21,24 +22,24 @@ const (
 
 // overlaps reports rules that add nothing beside another: those that detect the
 // same, and those whose every alert comes with one of another rule, with the same
-// response.
+// response. Of a rule that is wrong in some part, nothing is known to be the same.
 func (l *lint) overlaps(all []*Rule) {
-	byVersion, kinds := map[string]*Rule{}, map[string][]*Rule{}
-	var order []string
+	byVersion, kinds := map[digest]*Rule{}, map[digest][]*Rule{}
+	var order []digest
 	for _, r := range all {
-		if r.Status == holdfast.Deprecated || slices.Contains(r.Conditions(), nil) || len(r.matchers()) == 0 {
+		if r.Status == holdfast.Deprecated || l.broken[r] || len(r.matchers()) == 0 {
 			continue
 		}
-		same := detection(r)
+		same := digestOf(detection(r))
 		if first := byVersion[same]; first != nil {
 			if first.ID != r.ID { // an id given twice is reported as that
-				l.report(r, r.Pos, diag.Warning, codeDuplicate, "rule `"+r.ID+"` detects the same as `"+first.ID+"` ("+placeOf(first, r)+")", "drop one of them")
+				l.report(r, r.Pos, diag.Warning, codeDuplicate, "rule `"+shown(r.ID)+"` detects the same as `"+shown(first.ID)+"` ("+placeOf(first, r)+")", "drop one of them")
 			}
 			continue
 		}
 		byVersion[same] = r
 		if countsOnly(r) {
-			kind := kindOfRule(r)
+			kind := digestOf(kindOfRule(r))
 			if kinds[kind] == nil {
 				order = append(order, kind)
 			}
@@ -61,7 +62,7 @@ func (l *lint) overlaps(all []*Rule) {
 				continue
 			}
 			c.dropped[r] = true
-			l.report(r, r.Pos, diag.Warning, codeDuplicate, "rule `"+r.ID+"` adds nothing to `"+wider.ID+"` ("+placeOf(wider, r)+"), which fires whenever it does and responds the same",
+			l.report(r, r.Pos, diag.Warning, codeDuplicate, "rule `"+shown(r.ID)+"` adds nothing to `"+shown(wider.ID)+"` ("+placeOf(wider, r)+"), which fires whenever it does and responds the same",
 				"drop it, or give it a higher level or another response")
 		}
 	}
@@ -88,6 +89,11 @@ func (c *coverage) find(r *Rule, kind []*Rule) *Rule {
 	}
 	return nil
 }
+
+// digest stands for a text that is long where a rule has many conditions.
+type digest [sha256.Size]byte
+
+func digestOf(text string) digest { return sha256.Sum256([]byte(text)) }
 
 // placeOf is where a rule stands, as seen from another.
 func placeOf(r, from *Rule) string {

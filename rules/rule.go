@@ -61,7 +61,7 @@ type Rule struct {
 	File    string
 	Pos     diag.Pos // of the id
 
-	mentions map[string]diag.Pos // where it names other rules
+	mentions []mentions // where it names other rules; nil once the set is checked
 }
 
 // Distinct demands a number of different non-empty values of a field.

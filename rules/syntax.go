@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 
@@ -30,6 +31,12 @@ var syntaxHints = []struct{ says, hint string }{
 // syntaxError reports what the YAML parser says, where it went wrong.
 func (d *decoder) syntaxError(err error) {
 	finding := diag.Diagnostic{File: d.source.Name, Code: codeYAML}
+	if !utf8.Valid(d.source.Content) {
+		finding.Pos = firstBadByte(d.source.Content)
+		finding.Message, finding.Hint = "the file is not UTF-8 text", "save it as UTF-8"
+		*d.found = append(*d.found, finding)
+		return
+	}
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 		finding.Line, _ = strconv.Atoi(m[1])
@@ -60,6 +67,22 @@ func (d *decoder) syntaxError(err error) {
 	if hint != "" {
 		finding.Hint = hint
 	}
+}
+
+// firstBadByte returns the place of the first byte that is no UTF-8.
+func firstBadByte(content []byte) diag.Pos {
+	pos := diag.Pos{Line: 1, Column: 1}
+	for len(content) > 0 {
+		r, size := utf8.DecodeRune(content)
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		content = content[size:]
+		if pos.Column++; r == '\n' {
+			pos = diag.Pos{Line: pos.Line + 1, Column: 1}
+		}
+	}
+	return pos
 }
 
 // indentingTab finds the first tab that stands before the text of a line.

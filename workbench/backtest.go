@@ -29,7 +29,7 @@ type Summary struct {
 	BadLines    int64
 	Duplicates  int64
 	Late        int64            // behind the watermark
-	Occurrences map[string]int64 // by alert id: how often a suppressed alert was fed
+	Occurrences map[string]int64 // by rule: how often its suppressed alerts were fed
 
 	// The events by the window, duplicates included: those that count, those before
 	// Window.Since, and those that the rules did not see.
@@ -37,11 +37,15 @@ type Summary struct {
 	// First and Last are the times of the oldest and newest event that counts; 0
 	// if there is none.
 	First, Last holdfast.Instant
-	// Accounts is how many accounts the events are of that count, where
-	// Events.CountAccounts or Events.EstimateAccounts asks for it; AccountsEstimated
+	// Accounts is how many accounts the events are of that count, or the alerts:
+	// one that was held back may fire for an account that is silent since. It is
+	// counted where Events.CountAccounts or Events.EstimateAccounts asks for it; AccountsEstimated
 	// that it is an estimate.
 	Accounts          int
 	AccountsEstimated bool
+	// AccountDays is how many pairs there are of an account and a day of UTC on
+	// which an event of it counts, where Events.CountAccountDays asks for it.
+	AccountDays int
 }
 
 // Backtest runs the rules over the events of files, in their order, as if they
@@ -54,17 +58,16 @@ type Backtest struct {
 	Rules *rules.Set
 	// Reporter receives the alerts. Required.
 	Reporter Reporter
-	// Diagnostics receives a line for each bad line of the input, as
-	// file:line: reason. Required.
-	Diagnostics io.Writer
 
 	// What follows is as in Events.
 
+	Diagnostics      io.Writer
 	Stdin            io.Reader
 	Log              Log
 	Window           Window
 	CountAccounts    bool
 	EstimateAccounts bool
+	CountAccountDays bool
 	Progress         func(read int64)
 }
 
@@ -75,6 +78,7 @@ type Backtest struct {
 // comes out is the same.
 func (b *Backtest) Run(ctx context.Context, files ...string) (Summary, error) {
 	n := runtime.GOMAXPROCS(0)
+	// A log is never divided: shards don't know of the time that a broker gives.
 	if !divisible(b.Rules) || b.Log != nil || slices.Contains(files, Stdin) { // which can't be read a second time
 		n = 1
 	}
@@ -85,7 +89,7 @@ func (b *Backtest) Run(ctx context.Context, files ...string) (Summary, error) {
 func (b *Backtest) run(ctx context.Context, n int, files []string) (Summary, error) {
 	events := Events{
 		Files: files, Stdin: b.Stdin, Log: b.Log, Window: b.Window,
-		CountAccounts: b.CountAccounts, EstimateAccounts: b.EstimateAccounts,
+		CountAccounts: b.CountAccounts, EstimateAccounts: b.EstimateAccounts, CountAccountDays: b.CountAccountDays,
 		Diagnostics: b.Diagnostics, Progress: b.Progress,
 	}
 	c := Contender{Rules: b.Rules, Engine: b.Engine, Reporter: b.Reporter}
@@ -100,7 +104,7 @@ func (b *Backtest) run(ctx context.Context, n int, files []string) (Summary, err
 	if errors.Is(err, errIndivisible) {
 		// Once more with one engine; what was reported already comes out again first.
 		r = &contest{Contender: c, begin: c.whole, said: r.alerts}
-		p = pass{Events: events, runs: []*contest{r}, saidBad: p.badLines}
+		p = pass{Events: events, runs: []*contest{r}, bad: badLines{before: p.bad.said}}
 		err = p.over(ctx)
 	}
 	return r.summary, err

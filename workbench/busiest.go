@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/rules/expression"
 )
 
 // maxBusiest bounds the groups whose alerts are counted exactly, for each rule.
@@ -16,27 +17,39 @@ const maxBusiest = 4096
 // there are too many groups, those with the fewest alerts so far are forgotten, and
 // one that comes again is counted anew: a group with many stays.
 type busiest struct {
-	groups    map[string]int // by what is shown of the group
+	groups    map[string]*busy // by all fields of the group
 	forgotten bool
+}
+
+// busy is a group, and how many alerts it has.
+type busy struct {
+	shown  string
+	alerts int
 }
 
 func (b *busiest) add(g holdfast.Group) {
 	if b.groups == nil {
-		b.groups = make(map[string]int)
+		b.groups = make(map[string]*busy)
 	}
-	b.groups[groupText(g)]++
+	key := groupKey(g)
+	of := b.groups[key]
+	if of == nil {
+		of = &busy{shown: groupText(g)}
+		b.groups[key] = of
+	}
+	of.alerts++
 	if len(b.groups) > maxBusiest {
 		b.forgotten = true
-		for _, name := range b.sorted()[maxBusiest/2:] {
-			delete(b.groups, name)
+		for _, key := range b.sorted()[maxBusiest/2:] {
+			delete(b.groups, key)
 		}
 	}
 }
 
-// sorted are the groups, the busiest first.
+// sorted are the keys of the groups, the busiest first.
 func (b *busiest) sorted() []string {
 	return slices.SortedFunc(maps.Keys(b.groups), func(x, y string) int {
-		return cmp.Or(cmp.Compare(b.groups[y], b.groups[x]), cmp.Compare(x, y))
+		return cmp.Or(cmp.Compare(b.groups[y].alerts, b.groups[x].alerts), cmp.Compare(x, y))
 	})
 }
 
@@ -45,16 +58,16 @@ func (b *busiest) sorted() []string {
 func (b *busiest) String() string {
 	const most = 3
 	var names []string
-	for _, name := range b.sorted() {
-		n := b.groups[name]
-		if n == 1 || len(names) == most {
+	for _, key := range b.sorted() {
+		of := b.groups[key]
+		if of.alerts == 1 || len(names) == most {
 			break
 		}
-		count := number(n)
+		count := number(of.alerts)
 		if b.forgotten {
 			count = "≥ " + count
 		}
-		names = append(names, name+" ("+count+")")
+		names = append(names, of.shown+" ("+count+")")
 	}
 	return strings.Join(names, ", ")
 }
@@ -62,7 +75,8 @@ func (b *busiest) String() string {
 // groupText is a group as a terminal may show it: of an account, its id alone.
 func groupText(g holdfast.Group) string { return groupOf(g, visible) }
 
-// groupName is a group in one text, as it is.
+// groupName is a group in one text, as people may read it, control characters and
+// all.
 func groupName(g holdfast.Group) string { return groupOf(g, func(s string) string { return s }) }
 
 func groupOf(g holdfast.Group, shown func(string) string) string {
@@ -71,10 +85,19 @@ func groupOf(g holdfast.Group, shown func(string) string) string {
 	}
 	parts := make([]string, len(g))
 	for i, v := range g {
-		parts[i] = v.Field + "=" + shown(v.Value)
+		parts[i] = v.Field + "=" + maskedValue(v, shown)
 		if v.Field == "account" && len(g) == 1 {
 			parts[i] = shown(v.Value)
 		}
 	}
 	return strings.Join(parts, " ")
+}
+
+// maskedValue is what of a group's value is to be shown (see the package comment).
+func maskedValue(v holdfast.GroupValue, shown func(string) string) string {
+	text, less := expression.Mask(v.Field, v.Value)
+	if text = shown(text); less && !strings.HasSuffix(text, "…") {
+		text += "…"
+	}
+	return text
 }

@@ -37,8 +37,12 @@ type Events struct {
 	// EstimateAccounts says that an estimate will do where there are more than
 	// 16,384 accounts: it is off by 1% or so, and takes next to nothing.
 	EstimateAccounts bool
+	// CountAccountDays says that [Summary.AccountDays] is wanted: up to 32 bytes for
+	// each, and an estimate beyond 16 million.
+	CountAccountDays bool
 	// Diagnostics receives a line for each bad line of the input, as
-	// file:line: reason. Required.
+	// file:line: reason: of each file the first 20, then how many more there are.
+	// Required.
 	Diagnostics io.Writer
 	// Progress, if it is set, is told again and again how many bytes of the files
 	// have been read, as they lie on the disk. The number goes back to 0 where they
@@ -48,31 +52,32 @@ type Events struct {
 
 // Window is the part of the events that counts, by event time.
 type Window struct {
-	// From is the time of the first event that the rules see, 0 for no bound. It
+	// From is the time of the first event that the rules see, nil for no bound. It
 	// comes before Since, so that the engine knows what led there: which devices an
 	// account has, what is suppressed.
-	From holdfast.Instant
-	// Since is the time from which alerts are reported, 0 for no bound.
-	Since holdfast.Instant
+	From *holdfast.Instant
+	// Since is the time from which alerts are reported, nil for no bound.
+	Since *holdfast.Instant
 	// Until is the time before which the events are that the rules see, and the
-	// alerts that are reported; 0 for no bound.
-	Until holdfast.Instant
+	// alerts that are reported; nil for no bound.
+	Until *holdfast.Instant
 }
 
 // shows reports whether the rules see an event of a time.
 func (w Window) shows(t holdfast.Instant) bool {
-	return (w.From == 0 || t >= w.From) && (w.Until == 0 || t < w.Until)
+	return (w.From == nil || t >= *w.From) && (w.Until == nil || t < *w.Until)
 }
 
 // counts reports whether an event or alert of a time is more than warming up.
 func (w Window) counts(t holdfast.Instant) bool {
-	return (w.Since == 0 || t >= w.Since) && (w.Until == 0 || t < w.Until)
+	return (w.Since == nil || t >= *w.Since) && (w.Until == nil || t < *w.Until)
 }
 
 // RunAll runs several sets of rules over the same events in one pass: each event
 // is read once and shown to an engine of each contender, side by side. The
 // summaries are in the order of the contenders, and valid even when the input had
-// bad lines.
+// bad lines. A file that has bad lines and no event ends the run with a
+// [NoEventError].
 func RunAll(ctx context.Context, events Events, contenders ...Contender) ([]Summary, error) {
 	p := pass{Events: events}
 	for _, c := range contenders {
@@ -104,10 +109,11 @@ type contest struct {
 	evaluator evaluator
 	out       detector.Output
 	summary   Summary
-	early     map[string]bool // alerts that came before they counted
-	alerts    int             // reported, or met once more
-	said      int             // how many have been reported before
-	err       error           // of the last block
+	fell      occurrences
+	alerted   *distinct // accounts with a reported alert; nil if they are not counted
+	alerts    int       // reported, or met once more
+	said      int       // how many have been reported before
+	err       error     // of the last block
 }
 
 // evaluate takes events through the engine, and reports.
@@ -135,12 +141,10 @@ func (c *contest) report(w Window, ids *IDs) error {
 	for i := range c.out.Alerts {
 		a := &c.out.Alerts[i]
 		if !w.counts(a.Time) {
-			if c.early == nil {
-				c.early = make(map[string]bool)
-			}
-			c.early[a.ID] = true
+			c.fell.leaveOut(a.ID)
 			continue
 		}
+		c.alerted.add(a.Account)
 		if c.alerts++; c.alerts <= c.said {
 			continue
 		}
@@ -149,9 +153,7 @@ func (c *contest) report(w Window, ids *IDs) error {
 		}
 	}
 	for _, o := range c.out.Occurrences {
-		if !c.early[o.Alert] {
-			c.summary.Occurrences[o.Alert] = o.Count
-		}
+		c.fell.add(o)
 	}
 	return nil
 }

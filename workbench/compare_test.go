@@ -51,7 +51,7 @@ func TestAWindowIsAPartOfTheWhole(t *testing.T) {
 		t.Fatalf("%d alerts of %d are in the window", len(want), len(all))
 	}
 	for n := 1; n <= 3; n++ {
-		got, summary := run(Window{Since: since, Until: until}, n)
+		got, summary := run(Window{Since: &since, Until: &until}, n)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%d engines (-part of all +window):\n%.2000s", n, diff)
 		}
@@ -59,7 +59,7 @@ func TestAWindowIsAPartOfTheWhole(t *testing.T) {
 			t.Errorf("%d engines: the summary is %+v", n, summary)
 		}
 	}
-	cold, summary := run(Window{From: since, Since: since, Until: until}, 1)
+	cold, summary := run(Window{From: &since, Since: &since, Until: &until}, 1)
 	if summary.WarmUp != 0 || cmp.Equal(want, cold) {
 		t.Errorf("without warming up, the same %d alerts come, and %d events were to warm up", len(cold), summary.WarmUp)
 	}
@@ -69,17 +69,74 @@ func TestOccurrencesOfWhatIsNotReportedDontCount(t *testing.T) {
 	path := attacks(t, 10_000)
 	since := instant(t, "2026-11-24T09:00:00Z")
 	var out bytes.Buffer
-	b := Backtest{Rules: compiled(t, byAccount), Window: Window{Since: since}, Reporter: JSONReporter{W: &out}, Diagnostics: new(bytes.Buffer)}
+	b := Backtest{Rules: compiled(t, byAccount), Window: Window{Since: &since}, Reporter: JSONReporter{W: &out}, Diagnostics: new(bytes.Buffer)}
 	summary, err := b.Run(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(summary.Occurrences) == 0 {
-		t.Error("nothing occurred")
+	whole, err := (&Backtest{Rules: b.Rules, Reporter: JSONReporter{W: new(bytes.Buffer)}, Diagnostics: new(bytes.Buffer)}).Run(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for id := range summary.Occurrences {
-		if !strings.Contains(out.String(), `"id":"`+id+`"`) {
-			t.Errorf("alert %s has occurrences and was not reported", id)
+	for rule, all := range whole.Occurrences {
+		if n := summary.Occurrences[rule]; n <= 0 || n >= all {
+			t.Errorf("of %d occurrences of %s, %d count", all, rule, n)
+		}
+	}
+	if len(whole.Occurrences) < 3 {
+		t.Errorf("little occurred: %v", whole.Occurrences)
+	}
+}
+
+// TestInstantZeroIsABound: 1970 is a time as any other.
+func TestInstantZeroIsABound(t *testing.T) {
+	path := attacks(t, 100)
+	var zero holdfast.Instant
+	for _, test := range []struct {
+		window                   Window
+		counted, warmUp, outside bool
+	}{
+		{Window{Until: &zero}, false, false, true},
+		{Window{Since: &zero, From: &zero}, true, false, false},
+	} {
+		b := Backtest{Rules: compiled(t, byAccount), Window: test.window, Reporter: full{}, Diagnostics: new(bytes.Buffer)}
+		s, err := b.run(t.Context(), 1, []string{path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Counted > 0 != test.counted || s.WarmUp > 0 != test.warmUp || s.Outside > 0 != test.outside {
+			t.Errorf("%+v: the summary is %+v", test.window, s)
+		}
+	}
+}
+
+// TestAnAccountThatOnlyHasAnAlertCounts: an alert that was held back fires when
+// its account has long been silent.
+func TestAnAccountThatOnlyHasAnAlertCounts(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.ndjson")
+	text := `{"time":"2026-11-24T07:59:00Z","type":"x.added","account":"ana"}
+{"time":"2026-11-24T07:59:01Z","type":"x.added","account":"ben"}
+{"time":"2026-11-24T08:20:00Z","type":"x.tick","account":"cem"}
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	set := compiled(t, `
+rules:
+- {id: held, title: T, level: high, group_by: account, match: type == "x.added", without: {match: type == "x.confirmed", for: 10m}}
+`)
+	since := instant(t, "2026-11-24T08:00:00Z")
+	for _, exact := range []bool{true, false} {
+		var page bytes.Buffer
+		b := Backtest{
+			Rules: set, Window: Window{Since: &since}, Reporter: &TableReporter{W: &page}, Diagnostics: new(bytes.Buffer),
+			CountAccounts: exact, EstimateAccounts: !exact,
+		}
+		if _, err := b.Run(t.Context(), path); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(page.String(), "2 alerts on 2 of 3 accounts (67%)") {
+			t.Errorf("the page is\n%s", &page)
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package workbench
 
-import "github.com/holdfastd/holdfast"
+import (
+	"hash/maphash"
+
+	"github.com/holdfastd/holdfast"
+)
 
 // Plan says what follows from an alert, as the daemon's own planning does. It is
 // given by whoever may know of messages and sessions: this package acts on nothing.
@@ -26,8 +30,11 @@ type consequences struct {
 	owners              *distinct // who are written to
 }
 
-func newConsequences() *consequences {
-	return &consequences{ended: newDistinct(exactly), denies: newDistinct(exactly), team: newDistinct(exactly), owners: newDistinct(exactly)}
+func newConsequences(seed maphash.Seed) *consequences {
+	return &consequences{
+		ended: newDistinct(seed, exactly), denies: newDistinct(seed, exactly),
+		team: newDistinct(seed, exactly), owners: newDistinct(seed, exactly),
+	}
 }
 
 // add adds what follows from an alert.

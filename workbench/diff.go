@@ -3,10 +3,8 @@ package workbench
 import (
 	"cmp"
 	"context"
-	"maps"
-	"reflect"
+	"hash/maphash"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/holdfastd/holdfast"
@@ -20,7 +18,8 @@ import (
 // An alert of each set is the same attack if both are of the same rule and the same
 // group and their spans overlap: from the first evidence to the alert. Of the
 // alerts of a group, the spans are gone through in order of time, and each alert is
-// matched once at most.
+// matched once at most. Where the two sets group a rule in different ways, its
+// alerts are taken by account.
 type Diff struct {
 	// Old and New are the rules. Required.
 	Old, New *rules.Set
@@ -55,12 +54,6 @@ type Difference struct {
 	All   Totals           `json:"all"`
 }
 
-// RuleChange says what is changed in a rule that both sets have.
-type RuleChange struct {
-	Rule string   `json:"rule"`
-	What []string `json:"what"` // such as "detection", "level medium to high"
-}
-
 // Totals are numbers of both sets.
 type Totals struct {
 	Old Numbers `json:"old"`
@@ -82,6 +75,9 @@ type RuleDifference struct {
 	// By says whom Gained and Lost are of: the accounts, or for a rule that does not
 	// group by account the groups.
 	By string `json:"by"`
+	// Regrouped is how the rule's group_by has changed, nil if it has not: the
+	// alerts are then compared by account.
+	Regrouped *KeyChange `json:"group_by_changed,omitempty"`
 	// Gained and Lost have alerts of the new, or the old, rule alone.
 	Gained Cases `json:"gained"`
 	Lost   Cases `json:"lost"`
@@ -129,7 +125,14 @@ type Change struct {
 // Run goes through the events once.
 func (d *Diff) Run(ctx context.Context, events Events) (*Difference, error) {
 	events.CountAccounts = true
-	before, after := newFindings(d.Plan), newFindings(d.Plan)
+	out := new(Difference)
+	out.compareRules(d.Old, d.New)
+	regroupings, regrouped := out.regroupings(), make(map[string]bool)
+	for id := range regroupings {
+		regrouped[id] = true
+	}
+	seed := maphash.MakeSeed()
+	before, after := newFindings(d.Plan, seed, regrouped), newFindings(d.Plan, seed, regrouped)
 	summaries, err := RunAll(ctx, events,
 		Contender{Rules: d.Old, Engine: d.Engine, Reporter: before},
 		Contender{Rules: d.New, Engine: d.Engine, Reporter: after})
@@ -137,11 +140,8 @@ func (d *Diff) Run(ctx context.Context, events Events) (*Difference, error) {
 		return nil, err
 	}
 	s := summaries[0]
-	out := &Difference{
-		Events: s.Counted, Accounts: s.Accounts, First: s.First, Last: s.Last, BadLines: s.BadLines,
-		All: Totals{before.numbers(), after.numbers()},
-	}
-	out.compareRules(d.Old, d.New)
+	out.Events, out.Accounts, out.First, out.Last, out.BadLines = s.Counted, s.Accounts, s.First, s.Last, s.BadLines
+	out.All = Totals{before.numbers(), after.numbers()}
 	level := make(map[string]holdfast.Level)
 	for _, set := range []*rules.Set{d.Old, d.New} {
 		for _, r := range set.Rules {
@@ -156,7 +156,7 @@ func (d *Diff) Run(ctx context.Context, events Events) (*Difference, error) {
 	}
 	for id := range ids {
 		one := compareFindings(before.rules[id], after.rules[id])
-		one.Rule, one.Level = id, level[id]
+		one.Rule, one.Level, one.Regrouped = id, level[id], regroupings[id]
 		if one.differs() {
 			out.Rules = append(out.Rules, one)
 		} else {
@@ -168,44 +168,6 @@ func (d *Diff) Run(ctx context.Context, events Events) (*Difference, error) {
 	})
 	out.Equal = len(out.Rules) == 0
 	return out, nil
-}
-
-// compareRules says which rules are new, gone, and changed.
-func (d *Difference) compareRules(before, after *rules.Set) {
-	was := make(map[string]*rules.Rule)
-	for _, r := range before.Rules {
-		was[r.ID] = r
-	}
-	for _, r := range after.Rules {
-		old := was[r.ID]
-		delete(was, r.ID)
-		if old == nil {
-			d.Added = append(d.Added, r.ID)
-		} else if what := ruleChanges(old, r); len(what) > 0 {
-			d.Changed = append(d.Changed, RuleChange{r.ID, what})
-		}
-	}
-	d.Removed = slices.Sorted(maps.Keys(was))
-	slices.Sort(d.Added)
-	slices.SortFunc(d.Changed, func(a, b RuleChange) int { return strings.Compare(a.Rule, b.Rule) })
-}
-
-// ruleChanges says what of a rule has changed that can change what it does.
-func ruleChanges(before, after *rules.Rule) []string {
-	var what []string
-	if before.Version != after.Version {
-		what = append(what, "detection")
-	}
-	if before.Level != after.Level {
-		what = append(what, "level "+before.Level.String()+" to "+after.Level.String())
-	}
-	if before.Status != after.Status {
-		what = append(what, "status "+string(before.Status)+" to "+string(after.Status))
-	}
-	if !reflect.DeepEqual(before.Respond, after.Respond) {
-		what = append(what, "respond")
-	}
-	return what
 }
 
 // differs reports whether anything is not the same.
@@ -228,7 +190,7 @@ func (c *Cases) add(who string, at holdfast.Instant) {
 	}
 }
 
-// shift counts an alert that is earlier or later by some time.
+// shifts count the alerts that are earlier, or later, each by some time.
 type shifts struct {
 	Shift
 	all []time.Duration

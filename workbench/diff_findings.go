@@ -2,6 +2,7 @@ package workbench
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,24 +10,32 @@ import (
 	"github.com/holdfastd/holdfast"
 )
 
+// ofAccount says that a rule speaks of accounts.
+const ofAccount = "account"
+
 // findings keep what a set of rules found, for comparison with another's. Their
 // memory grows with the alerts.
 type findings struct {
-	plan     Plan
-	rules    map[string]*ruleFindings
-	accounts *distinct
-	alerts   int
-	follows  *consequences
+	plan Plan
+	seed maphash.Seed
+	// regrouped are the rules that the two sets group in different ways: they are
+	// compared by account, which they have in common.
+	regrouped map[string]bool
+	rules     map[string]*ruleFindings
+	accounts  *distinct
+	alerts    int
+	follows   *consequences
 }
 
 // ruleFindings are those of one rule.
 type ruleFindings struct {
-	by       string // whom it speaks of: "account", or the fields of the group
-	alerts   int
-	accounts *distinct
-	follows  *consequences
-	groups   map[string][]found // in firing order
-	subjects map[string]*subject
+	by        string // whom it speaks of: "account", or the fields of the group
+	regrouped bool   // the account stands for the group
+	alerts    int
+	accounts  *distinct
+	follows   *consequences
+	groups    map[string][]found // in firing order
+	subjects  map[string]*subject
 }
 
 // found is one alert, as far as it is compared.
@@ -46,10 +55,11 @@ type subject struct {
 	ended      map[string]bool // sessions
 }
 
-func newFindings(plan Plan) *findings {
+// newFindings needs the seed that the other set's findings have.
+func newFindings(plan Plan, seed maphash.Seed, regrouped map[string]bool) *findings {
 	return &findings{
-		plan: plan, rules: make(map[string]*ruleFindings),
-		accounts: newDistinct(exactly), follows: newConsequences(),
+		plan: plan, seed: seed, regrouped: regrouped, rules: make(map[string]*ruleFindings),
+		accounts: newDistinct(seed, exactly), follows: newConsequences(seed),
 	}
 }
 
@@ -61,8 +71,12 @@ func (f *findings) Alert(a *holdfast.Alert, _ *IDs) error {
 	r := f.rules[a.Rule]
 	if r == nil {
 		r = &ruleFindings{
-			by: speaksOf(a.Group), accounts: newDistinct(exactly), follows: newConsequences(),
+			by: speaksOf(a.Group), regrouped: f.regrouped[a.Rule],
+			accounts: newDistinct(f.seed, exactly), follows: newConsequences(f.seed),
 			groups: make(map[string][]found), subjects: make(map[string]*subject),
+		}
+		if r.regrouped {
+			r.by = ofAccount
 		}
 		f.rules[a.Rule] = r
 	}
@@ -88,7 +102,7 @@ func (f *findings) numbers() Numbers {
 func speaksOf(g holdfast.Group) string {
 	var fields []string
 	for _, v := range g {
-		if v.Field == "account" {
+		if v.Field == ofAccount {
 			return v.Field
 		}
 		fields = append(fields, v.Field)
@@ -112,7 +126,10 @@ func (r *ruleFindings) add(a *holdfast.Alert, actions []holdfast.Action) {
 	r.alerts++
 	r.accounts.add(a.Account)
 	r.follows.add(a, actions)
-	group := groupKey(a.Group)
+	group := a.Account
+	if !r.regrouped {
+		group = groupKey(a.Group)
+	}
 	s := r.subject(a, group)
 	r.groups[group] = append(r.groups[group], found{
 		who: s.who, from: a.First, to: max(a.Last, a.Time), time: a.Time, level: a.Level, status: a.Status,
@@ -137,7 +154,7 @@ func (r *ruleFindings) add(a *holdfast.Alert, actions []holdfast.Action) {
 // subject is whom an alert speaks of.
 func (r *ruleFindings) subject(a *holdfast.Alert, group string) *subject {
 	key, who := a.Account, a.Account
-	if r.by != "account" {
+	if r.by != ofAccount {
 		key, who = group, groupName(a.Group)
 	}
 	s := r.subjects[key]

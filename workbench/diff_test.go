@@ -151,3 +151,86 @@ func TestADifferenceShowsNoControlCharacters(t *testing.T) {
 		t.Errorf("the text is %q", &text)
 	}
 }
+
+// TestRulesGroupedInAnotherWayAreComparedByAccount: else everything would be lost,
+// and everything gained.
+func TestRulesGroupedInAnotherWayAreComparedByAccount(t *testing.T) {
+	const head = "rules:\n- {id: wrong, title: T, level: medium, match: type == \"code.rejected\", count: 2, timespan: 5m, group_by: "
+	path := attacks(t, 3000)
+	for _, test := range []struct{ before, after, said string }{
+		{"account", "[account, device.id]", "  group_by account → account, device.id: compared by account\n"},
+		{"account", "device.id", "  group_by account → device.id: compared by account\n"},
+		{"all", "account", "  group_by all → account: compared by account\n"},
+	} {
+		d := difference(t, compiled(t, head+test.before+"}"), compiled(t, head+test.after+"}"), path)
+		if len(d.Rules) != 1 {
+			t.Fatalf("%d rules differ", len(d.Rules))
+		}
+		r := d.Rules[0]
+		if r.By != "account" || r.More.Count == r.New.Alerts {
+			t.Errorf("from %s to %s: %+v", test.before, test.after, r)
+		}
+		if r.Old.Accounts+r.Gained.Count != r.New.Accounts+r.Lost.Count || r.Old.Alerts+r.More.Count != r.New.Alerts+r.Fewer.Count {
+			t.Errorf("from %s to %s, something is not accounted for: %+v", test.before, test.after, r)
+		}
+		var text bytes.Buffer
+		if err := d.WriteText(&text); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(text.String(), test.said) || strings.Contains(text.String(), "group lost") || strings.Contains(text.String(), "groups lost") {
+			t.Errorf("the text is\n%s", &text)
+		}
+	}
+}
+
+func TestWhatChangesInARule(t *testing.T) {
+	const rule = `id: r, title: T, level: low, group_by: account, match: type == "code.requested", count: 3, timespan: 10m`
+	for _, test := range []struct{ before, after, want string }{
+		{rule, strings.NewReplacer("3", "2", "10m", "15m").Replace(rule), "r: count 3 → 2, timespan 10m → 15m\n"},
+		{rule, strings.Replace(rule, "title: T", "title: Other, description: D", 1), ""},
+		{rule, rule + ", suppress: 1h", "r: suppress 10m → 1h\n"},
+		{rule, strings.Replace(rule, "count: 3", "count: 03", 1), "r: wording\n"},
+		{rule, rule + ", status: test, respond: [{hold_codes: {for: 30m}}]", "r: status stable → test, respond none → hold_codes 30m\n"},
+		{rule, rule + ", distinct: {client.ip: 3}", "r: distinct none → client.ip 3\n"},
+		{rule, strings.Replace(rule, "account", "[account, client.ip]", 1), "r: group_by account → account, client.ip\n"},
+		{
+			rule, strings.NewReplacer("low", "high", `"code.requested"`, `"code.requested" && !device.trusted`).Replace(rule),
+			"r: level low → high, match\n" +
+				"         - match: type == \"code.requested\"\n" +
+				"         + match: type == \"code.requested\" && !device.trusted\n",
+		},
+		{
+			rule, rule + `, without: {match: type == "code.accepted", same: device.id, for: 5m}, cancel: {match: type == "x.y"}`,
+			"r: cancel none → type == \"x.y\", without\n" +
+				"         - without: none\n" +
+				"         + without: type == \"code.accepted\", same device.id, for 5m\n",
+		},
+		{
+			rule, rule + `, exceptions: [{name: n, match: account == "a", until: 2027-01-31}], overrides: [{match: account == "b", count: 9}]`,
+			"r: exceptions, overrides none → account == \"b\": count 9\n" +
+				"         - exceptions: none\n" +
+				"         + exceptions: n: account == \"a\", until 2027-01-31\n",
+		},
+		{
+			`id: r, title: T, level: low, group_by: account, score: {threshold: 30, half_life: 3m, points: [{match: type == "a.b", add: 10}]}`,
+			`id: r, title: T, level: low, group_by: account, timespan: 5m, sequence: [{match: type == "a.b", count: 2}, {match: type == "a.c"}], until: type == "a.d"`,
+			"r: sequence, until none → type == \"a.d\", score, timespan none → 5m\n" +
+				"         - sequence: none\n" +
+				"         + sequence: 2 × type == \"a.b\"; 1 × type == \"a.c\"\n" +
+				"         - score: threshold 30, half_life 3m; 10 for type == \"a.b\"\n" +
+				"         + score: none\n",
+		},
+	} {
+		d := new(Difference)
+		d.compareRules(compiled(t, "rules:\n- {"+test.before+"}"), compiled(t, "rules:\n- {"+test.after+"}"))
+		var text bytes.Buffer
+		d.writeRuleChanges(&text)
+		want := ""
+		if test.want != "" {
+			want = "\nchanged  " + test.want
+		}
+		if diff := cmp.Diff(want, text.String()); diff != "" {
+			t.Errorf("to %s (-want +got):\n%s", test.after, diff)
+		}
+	}
+}

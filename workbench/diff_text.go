@@ -2,11 +2,14 @@ package workbench
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // WriteJSON writes the difference as one JSON object.
@@ -73,8 +76,44 @@ func (d *Difference) writeRuleChanges(w *bytes.Buffer) {
 		write(w, "removed  %s\n", id)
 	}
 	for _, c := range d.Changed {
-		write(w, "changed  %s: %s\n", c.Rule, strings.Join(c.What, ", "))
+		c.write(w)
 	}
+}
+
+// longestChange is how much of a key's old and new value stands beside others, in
+// columns.
+const longestChange = 32
+
+// write writes what is changed in a rule: short values on one line, long ones on
+// lines of their own.
+func (c *RuleChange) write(w *bytes.Buffer) {
+	var brief []string
+	var long bytes.Buffer
+	for _, k := range c.What {
+		if k.Old == "" && k.New == "" {
+			brief = append(brief, k.Key)
+			continue
+		}
+		before, after := printable(cmp.Or(k.Old, "none")), printable(cmp.Or(k.New, "none"))
+		if columnsOf(before)+columnsOf(after) <= longestChange {
+			brief = append(brief, k.Key+" "+before+" → "+after)
+			continue
+		}
+		brief = append(brief, k.Key)
+		write(&long, "         - %s: %s\n         + %s: %s\n", k.Key, before, k.Key, after)
+	}
+	write(w, "changed  %s: %s\n%s", c.Rule, strings.Join(brief, ", "), &long)
+}
+
+// printable is a text of a rule as a terminal may show it. It is not cut off: what
+// has changed may be its end.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == ' ' || unicode.IsPrint(r) {
+			return r
+		}
+		return utf8.RuneError
+	}, text)
 }
 
 // writeSum writes the numbers of both sets side by side.
@@ -113,7 +152,10 @@ func change(n int) string {
 // write writes what has become of one rule.
 func (r *RuleDifference) write(w *bytes.Buffer) {
 	write(w, "%s (%s): %s to %s\n", r.Rule, r.Level, number(r.Old.Alerts), of(r.New.Alerts, "alert"))
-	subject := "account"
+	if r.Regrouped != nil {
+		write(w, "  %s %s → %s: compared by account\n", r.Regrouped.Key, r.Regrouped.Old, r.Regrouped.New)
+	}
+	subject := ofAccount
 	if r.By != subject {
 		subject = "group"
 	}

@@ -1,6 +1,11 @@
 package workbench
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"time"
+
+	"github.com/holdfastd/holdfast"
+)
 
 // How many texts are told apart before their number is only estimated.
 const (
@@ -13,6 +18,9 @@ const (
 // When there are more than its limit, it goes on with a sample of them: with those
 // whose hash ends in a zero bit, then two, and so on (Flajolet, On Adaptive
 // Sampling, 1990). Nil counts nothing.
+//
+// Two that are compared or joined need the same seed: by their own, they would take
+// different samples of the same texts.
 type distinct struct {
 	seed  maphash.Seed
 	limit int
@@ -21,9 +29,9 @@ type distinct struct {
 	n     int      // of the sample
 }
 
-func newDistinct(limit int) *distinct {
+func newDistinct(seed maphash.Seed, limit int) *distinct {
 	const smallest = 1 << 6
-	return &distinct{seed: maphash.MakeSeed(), limit: limit, slots: make([]uint64, smallest)}
+	return &distinct{seed: seed, limit: limit, slots: make([]uint64, smallest)}
 }
 
 // count is how many there are.
@@ -42,19 +50,54 @@ func (d *distinct) add(text string) {
 	if d == nil {
 		return
 	}
-	hash := max(1, maphash.String(d.seed, text))
+	d.put(max(1, maphash.String(d.seed, text)))
+}
+
+// addOn counts a text on a day of UTC.
+func (d *distinct) addOn(text string, at holdfast.Instant) {
+	if d == nil {
+		return
+	}
+	const day = holdfast.Instant(24 * time.Hour)
+	number := at / day
+	if at%day < 0 {
+		number--
+	}
+	d.put(max(1, maphash.Comparable(d.seed, [2]uint64{maphash.String(d.seed, text), uint64(number)})))
+}
+
+// join counts what another one of the same seed has counted.
+func (d *distinct) join(other *distinct) {
+	if d == nil || other == nil {
+		return
+	}
+	if other.zeros > d.zeros {
+		d.zeros = other.zeros
+		d.resize(len(d.slots))
+	}
+	for _, hash := range other.slots {
+		if hash != 0 {
+			d.put(hash)
+		}
+	}
+}
+
+// put counts a hash, unless it has been counted.
+func (d *distinct) put(hash uint64) {
 	if d.out(hash) || !d.insert(hash) {
 		return
 	}
-	size := len(d.slots)
-	switch {
+	switch size := len(d.slots); {
 	case d.n > d.limit:
 		d.zeros++
+		d.resize(size)
 	case 2*d.n > size:
-		size *= 2
-	default:
-		return
+		d.resize(2 * size)
 	}
+}
+
+// resize takes the sample into other slots, without those that are out of it.
+func (d *distinct) resize(size int) {
 	was := d.slots
 	d.slots, d.n = make([]uint64, size), 0
 	for _, hash := range was {

@@ -165,7 +165,7 @@ func (x *Explain) accountStory(engine *detector.Engine, f *following, rule strin
 		}
 		for _, m := range slices.Backward(f.groups[r.ID]) {
 			m.event.Time = s.AsOf
-			if p, ok := engine.Look(detector.Input{Event: &m.event, Offset: m.at}).Progress(r.ID); ok {
+			if p, ok := engine.Look(detector.Input{Event: &m.event, Offset: m.at}).Progress(r.ID, detector.MaxShown); ok {
 				of.Standing = append(of.Standing, standing(&p, s.AsOf))
 			}
 		}

@@ -201,15 +201,11 @@ func (s *Standing) missing() string {
 	return text
 }
 
-// groupNamed names a group. Addresses and numbers are not spelt out.
+// groupNamed names a group.
 func groupNamed(g holdfast.Group) string {
 	var all []string
 	for _, v := range g {
-		value := visible(v.Value)
-		if v.Field == "client.ip" || v.Field == "phone" {
-			value = "…"
-		}
-		all = append(all, v.Field+" "+value)
+		all = append(all, v.Field+" "+maskedValue(v, visible))
 	}
 	return strings.Join(all, ", ")
 }

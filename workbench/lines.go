@@ -2,24 +2,13 @@ package workbench
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 	"sync/atomic"
 	"time"
-
-	"github.com/klauspost/compress/zstd"
 )
-
-// maxZstdWindow bounds what a compressed file can make the reader hold, bytes.
-const maxZstdWindow = 128 << 20
-
-// Stdin is the name under which the standard input is read.
-const Stdin = "-"
 
 // line is one line of the input. Its bytes are valid until the next one is read.
 type line struct {
@@ -52,10 +41,13 @@ type block struct {
 }
 
 // eachBlock fills blocks with the lines of the files in turn, and hands them on
-// to f. The block that it fills next is what f returns. A name that ends in .gz or
-// .zst is decompressed; [Stdin] is stdin. No more than most+1 bytes of a line are
-// handed on. progress, unless it is nil, is told after each block how many bytes
-// of files have been read.
+// to f. The block that it fills next is what f returns. What is compressed is
+// decompressed; [Stdin] is stdin. No more than most+1 bytes of a line are handed on.
+// progress, unless it is nil, is told after each block how many bytes of files have
+// been read.
+//
+// When ctx ends, eachBlock returns without waiting for what a pipe will bring, and
+// stdin is not to be read any more.
 func eachBlock(ctx context.Context, files []string, stdin io.Reader, most int, progress func(int64), f func(*block) (*block, error)) error {
 	var offset int64
 	b, read := new(block), new(counter)
@@ -96,7 +88,7 @@ func (r counted) Read(b []byte) (int, error) {
 }
 
 func eachBlockOf(ctx context.Context, name string, stdin io.Reader, most int, read *counter, offset *int64, b *block, f func(*block) (*block, error)) (_ *block, err error) {
-	in, closeInput, err := open(name, stdin, read)
+	in, closeInput, err := open(ctx, name, stdin, read)
 	if err != nil {
 		return nil, fmt.Errorf("reading events: %w", err)
 	}
@@ -117,6 +109,9 @@ func eachBlockOf(ctx context.Context, name string, stdin io.Reader, most int, re
 		}
 		if errors.Is(err, io.EOF) {
 			return next, nil
+		}
+		if ctx.Err() != nil {
+			break
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reading events: %s, line %d: %w", name, number, err)
@@ -190,29 +185,4 @@ func (l *lineReader) line(text []byte) line {
 		return line{bytes: text[:l.most+1], long: true}
 	}
 	return line{bytes: bytes.TrimSuffix(text, []byte("\r"))}
-}
-
-func open(name string, stdin io.Reader, read *counter) (io.Reader, func() error, error) {
-	if name == Stdin {
-		return stdin, func() error { return nil }, nil
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	switch {
-	case strings.HasSuffix(name, ".gz"):
-		z, err := gzip.NewReader(read.of(file))
-		if err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("%s: %w", name, err), file.Close())
-		}
-		return z, func() error { return errors.Join(z.Close(), file.Close()) }, nil
-	case strings.HasSuffix(name, ".zst"):
-		z, err := zstd.NewReader(read.of(file), zstd.WithDecoderMaxWindow(maxZstdWindow))
-		if err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("%s: %w", name, err), file.Close())
-		}
-		return z, func() error { z.Close(); return file.Close() }, nil
-	}
-	return read.of(file), file.Close, nil
 }

@@ -18,10 +18,11 @@ var start = holdfast.Instant(time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC).UnixN
 type happening struct {
 	after  time.Duration
 	what   string // type, or type and channel
-	device string // "phone" is the trusted one
+	device string // "phone" is the trusted one; it and "new" are in ana's own network, "bad2" is in one of its own
 }
 
-// TestDefaultPack tells small stories and names all the alerts that each gives.
+// TestDefaultPack tells small stories and names all the alerts that each gives. The
+// account has been in use for two days.
 func TestDefaultPack(t *testing.T) {
 	const m, s = time.Minute, time.Second
 	for _, tt := range []struct {
@@ -40,7 +41,7 @@ func TestDefaultPack(t *testing.T) {
 			{38 * m, "code.rejected voice", "evil"},
 			{39 * m, "code.accepted voice", "evil"},
 			{39*m + s, "session.started", "evil"},
-		}, "code-burst voice-fallback wrong-codes takeover-after-attack"},
+		}, "code-burst voice-fallback voice-after-one-sms wrong-codes takeover-after-attack"},
 
 		{"three codes that nobody used", []happening{
 			{0, "code.requested sms", "evil"}, {7 * m, "code.requested sms", "evil2"}, {10 * m, "code.requested app", "evil3"},
@@ -62,10 +63,10 @@ func TestDefaultPack(t *testing.T) {
 
 		{"a voice call after two SMS", []happening{
 			{0, "code.requested sms", "evil"}, {20 * m, "code.requested sms", "evil"}, {30 * m, "code.requested voice", "evil2"},
-		}, "voice-fallback"},
+		}, "voice-fallback voice-after-one-sms"},
 		{"a voice call after one SMS", []happening{
 			{0, "code.requested sms", "evil"}, {m, "code.requested voice", "evil"},
-		}, ""},
+		}, "voice-after-one-sms"},
 		{"a voice call after the owner has logged in", []happening{
 			{0, "code.requested sms", "evil"}, {m, "code.requested sms", "evil"}, {2 * m, "code.accepted sms", "phone"}, {20 * m, "code.requested voice", "evil"},
 		}, ""},
@@ -80,6 +81,13 @@ func TestDefaultPack(t *testing.T) {
 		{"a session within three hours of the attack", []happening{
 			{0, "code.rejected sms", "evil"}, {m, "code.rejected sms", "evil"}, {2 * m, "code.rejected sms", "evil"}, {182 * m, "session.started", "other"},
 		}, "wrong-codes takeover-after-attack"},
+		{"the owner's new phone at home during the attack, then the attacker", []happening{
+			{0, "code.rejected sms", "evil"},
+			{m, "code.rejected sms", "evil"},
+			{2 * m, "code.rejected sms", "evil"},
+			{3 * m, "session.started", "new"},
+			{5 * m, "session.started", "evil"},
+		}, "wrong-codes takeover-from-known-network takeover-after-attack"},
 		{"a second session, after the attack has gone on", []happening{
 			{0, "code.rejected sms", "evil"},
 			{m, "code.rejected sms", "evil"},
@@ -90,6 +98,13 @@ func TestDefaultPack(t *testing.T) {
 			{92 * m, "code.rejected sms", "evil"},
 			{93 * m, "session.started", "bad2"},
 		}, "wrong-codes takeover-after-attack wrong-codes takeover-after-attack"},
+		{"a second session, in the network that the first one made known", []happening{
+			{0, "code.rejected sms", "evil"},
+			{m, "code.rejected sms", "evil"},
+			{2 * m, "code.rejected sms", "evil"},
+			{3 * m, "session.started", "evil"},
+			{5 * m, "session.started", "evil2"},
+		}, "wrong-codes takeover-after-attack takeover-from-known-network"},
 		{"a session later than that", []happening{
 			{0, "code.rejected sms", "evil"}, {m, "code.rejected sms", "evil"}, {2 * m, "code.rejected sms", "evil"}, {182*m + 1, "session.started", "other"},
 		}, "wrong-codes"},
@@ -106,8 +121,17 @@ func TestDefaultPack(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out detector.Output
-			for i, h := range tt.events {
+			before := happening{-48 * time.Hour, "session.started", "phone"}
+			for i, h := range append([]happening{before}, tt.events...) {
 				e := holdfast.Event{Time: start.Add(h.after), Account: "ana", Session: h.device, Device: holdfast.Device{ID: h.device, Trusted: holdfast.Untrusted}}
+				switch h.device {
+				case "phone", "new":
+					e.Client.ASN = 64496
+				case "bad2":
+					e.Client.ASN = 64510
+				default:
+					e.Client.ASN = 64511
+				}
 				e.Type, e.Channel, _ = strings.Cut(h.what, " ")
 				if h.device == "phone" {
 					e.Device.Trusted = holdfast.Trusted

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"sync"
 	"time"
@@ -26,9 +27,9 @@ type pass struct {
 
 	ids      *IDs // nil if nobody needs them
 	accounts *distinct
+	days     *distinct // pairs of an account and a day
 	read     reading
-	badLines int64
-	saidBad  int64 // how many have been reported before
+	bad      badLines
 }
 
 // feed hands on the events of a partition, block by block; what it fills next is
@@ -36,15 +37,24 @@ type pass struct {
 type feed func(ctx context.Context, f func(*block) (*block, error)) error
 
 func (p *pass) over(ctx context.Context) error {
-	switch {
-	case p.CountAccounts:
-		p.accounts = newDistinct(exactly)
-	case p.EstimateAccounts:
-		p.accounts = newDistinct(roughly)
+	seed := maphash.MakeSeed()
+	limit := roughly
+	if p.CountAccounts {
+		limit = exactly
 	}
 	for _, r := range p.runs {
-		r.summary.Occurrences = make(map[string]int64)
+		r.fell = newOccurrences(seed)
+		if p.CountAccounts || p.EstimateAccounts {
+			r.alerted = newDistinct(seed, limit)
+		}
 	}
+	if p.CountAccounts || p.EstimateAccounts {
+		p.accounts = newDistinct(seed, limit)
+	}
+	if p.CountAccountDays {
+		p.days = newDistinct(seed, exactly)
+	}
+	p.bad.w = p.Diagnostics
 	err := p.all(ctx)
 	p.sum()
 	if err != nil {
@@ -90,6 +100,9 @@ func (p *pass) partition(ctx context.Context, id int32, feed feed) error {
 	if err := p.through(ctx, feed); err != nil {
 		return err
 	}
+	if err := p.bad.finish(); err != nil {
+		return err
+	}
 	return p.each(func(r *contest) error { return r.finish(p.Window, p.ids) })
 }
 
@@ -100,7 +113,7 @@ func (p *pass) through(ctx context.Context, feed feed) error {
 	const ahead = 4 // blocks
 	free, ready := make(chan *decoded, ahead), make(chan *decoded, ahead)
 	for range ahead {
-		free <- new(decoded)
+		free <- &decoded{days: p.days}
 	}
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error {
@@ -138,13 +151,8 @@ func (p *pass) evaluate(d *decoded) error {
 	if p.ids != nil {
 		d.keepIDs(p.ids)
 	}
-	for _, err := range d.bad {
-		if p.badLines++; p.badLines <= p.saidBad {
-			continue
-		}
-		if _, err := fmt.Fprintln(p.Diagnostics, err); err != nil {
-			return err
-		}
+	if err := p.bad.add(d); err != nil {
+		return err
 	}
 	p.read.join(d.read)
 	return p.each(func(r *contest) error { return r.evaluate(d.inputs, p.Window, p.ids) })
@@ -170,10 +178,15 @@ func (p *pass) each(f func(*contest) error) error {
 // sum completes the summaries with what all contenders have in common.
 func (p *pass) sum() {
 	for _, r := range p.runs {
+		p.accounts.join(r.alerted)
+	}
+	for _, r := range p.runs {
 		s := &r.summary
-		s.BadLines, s.Counted, s.WarmUp, s.Outside = p.badLines, p.read.counted, p.read.warmUp, p.read.outside
+		s.BadLines, s.Counted, s.WarmUp, s.Outside = p.bad.all, p.read.counted, p.read.warmUp, p.read.outside
+		s.Occurrences = r.fell.byRule
 		s.First, s.Last = p.read.first, p.read.last
 		s.Accounts, s.AccountsEstimated = p.accounts.count(), p.accounts.estimated()
+		s.AccountDays = p.days.count()
 	}
 }
 
@@ -211,6 +224,7 @@ type decoded struct {
 	inputs []detector.Input
 	bad    []error // in the order of the lines
 	read   reading
+	days   *distinct // of the pass
 }
 
 // decode reads the events of a block. There is none in an empty line, and none in
@@ -245,6 +259,7 @@ func (d *decoded) decode(decoder *intake.Decoder, w Window, accounts *distinct) 
 		default:
 			d.read.add(e.Time)
 			accounts.add(e.Account)
+			d.days.addOn(e.Account, e.Time)
 		}
 		d.inputs = append(d.inputs, detector.Input{Event: e, Offset: l.offset, Broker: brokerTime(l.broker)})
 	}

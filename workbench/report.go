@@ -3,6 +3,7 @@ package workbench
 import (
 	"bytes"
 	"cmp"
+	"hash/maphash"
 	"io"
 	"maps"
 	"slices"
@@ -12,15 +13,18 @@ import (
 )
 
 // TableReporter writes a page for people once all events are read: how much would
-// have been noticed and done, by which rules, when, and to whom. Its memory is
-// bounded: by the rules, the days, and some millions of accounts and sessions with
-// alerts, beyond which their numbers are estimates.
+// have been noticed and done, by which rules, when, and to whom. Its own
+// memory is bounded: by the rules, the days, and some millions of accounts and
+// sessions with alerts, beyond which their numbers are estimates. The run that it
+// reports on keeps some 20 bytes more for each alert that others fell into, and with
+// [Window.Since] for each that came before.
 type TableReporter struct {
 	W io.Writer
 	// Plan says what follows from an alert. Without it the page does not speak of
 	// messages and sessions.
 	Plan Plan
 
+	seed     maphash.Seed
 	rules    map[string]*ruleReport
 	days     days
 	alerts   int
@@ -34,7 +38,6 @@ type ruleReport struct {
 	level       holdfast.Level
 	status      holdfast.Status
 	alerts      int
-	occurrences int64
 	accounts    *distinct
 	first, last holdfast.Instant
 	busiest     busiest
@@ -48,13 +51,14 @@ func (r *TableReporter) NeedsIDs() bool { return false }
 func (r *TableReporter) Alert(a *holdfast.Alert, _ *IDs) error {
 	if r.rules == nil {
 		r.rules, r.days = make(map[string]*ruleReport), make(days)
-		r.accounts, r.all = newDistinct(exactly), newConsequences()
+		r.seed = maphash.MakeSeed()
+		r.accounts, r.all = newDistinct(r.seed, exactly), newConsequences(r.seed)
 	}
 	rule := r.rules[a.Rule]
 	if rule == nil {
 		rule = &ruleReport{
 			rule: a.Rule, level: a.Level, status: a.Status, first: a.Time, last: a.Time,
-			accounts: newDistinct(exactly), follows: newConsequences(),
+			accounts: newDistinct(r.seed, exactly), follows: newConsequences(r.seed),
 		}
 		r.rules[a.Rule] = rule
 	}
@@ -76,11 +80,6 @@ func (r *TableReporter) Alert(a *holdfast.Alert, _ *IDs) error {
 
 // Finish writes the page: first what it comes to, last what it was read from.
 func (r *TableReporter) Finish(s Summary) error {
-	for id, n := range s.Occurrences {
-		if i := strings.LastIndexByte(id, '-'); i > 0 && r.rules[id[:i]] != nil {
-			r.rules[id[:i]].occurrences += n
-		}
-	}
 	rules := slices.SortedFunc(maps.Values(r.rules), func(a, b *ruleReport) int {
 		return cmp.Or(cmp.Compare(b.level, a.level), cmp.Compare(b.alerts, a.alerts), cmp.Compare(a.rule, b.rule))
 	})
@@ -90,7 +89,7 @@ func (r *TableReporter) Finish(s Summary) error {
 	} else {
 		r.writeSum(&page, s)
 		page.WriteByte('\n')
-		r.writeRules(&page, rules)
+		r.writeRules(&page, rules, s)
 		r.days.write(&page, dayOf(s.First), dayOf(s.Last))
 		writeBusiest(&page, rules)
 	}
@@ -106,7 +105,8 @@ func (r *TableReporter) writeSum(w *bytes.Buffer, s Summary) {
 	write(w, "%s on ", of(r.alerts, "alert"))
 	switch {
 	case s.AccountsEstimated:
-		write(w, "%s of about %s (%s)", number(accounts), of(s.Accounts, "account"), share(accounts, s.Accounts))
+		all := max(s.Accounts, accounts) // an estimate may be too low
+		write(w, "%s of about %s (%s)", number(accounts), of(all, "account"), share(accounts, all))
 	case s.Accounts > 0:
 		write(w, "%s of %s (%s)", number(accounts), of(s.Accounts, "account"), share(accounts, s.Accounts))
 	default:
@@ -141,7 +141,7 @@ func (r *TableReporter) writeSum(w *bytes.Buffer, s Summary) {
 }
 
 // writeRules writes the alerts by rule, the gravest first.
-func (r *TableReporter) writeRules(w *bytes.Buffer, rules []*ruleReport) {
+func (r *TableReporter) writeRules(w *bytes.Buffer, rules []*ruleReport, s Summary) {
 	table := columns{heads: []string{"RULE", "LEVEL", ">ALERTS", ">OCCURRENCES", ">ACCOUNTS"}}
 	if r.Plan != nil {
 		table.heads = append(table.heads, ">IN-APP", ">SMS", ">ENDED")
@@ -152,7 +152,7 @@ func (r *TableReporter) writeRules(w *bytes.Buffer, rules []*ruleReport) {
 		if rule.status == holdfast.Test {
 			name += " (test)"
 		}
-		cells := []string{name, rule.level.String(), number(rule.alerts), cell(rule.occurrences), number(rule.accounts.count())}
+		cells := []string{name, rule.level.String(), number(rule.alerts), cell(s.Occurrences[rule.rule]), number(rule.accounts.count())}
 		if r.Plan != nil {
 			sum := rule.follows.sum()
 			cells = append(cells, cell(sum.InApp), cell(sum.SMS), cell(sum.Ended))

@@ -109,7 +109,7 @@ func TestReport(t *testing.T) {
 	}
 	err := r.Finish(Summary{
 		Events: 1_204_329, Counted: 1_204_332, BadLines: 1, Duplicates: 3, Late: 4711, WarmUp: 4000, Outside: 12, First: first, Last: last, Accounts: 20_000,
-		Occurrences: map[string]int64{fmt.Sprintf("code-burst-%024x", 1): 1500, fmt.Sprintf("takeover-%024x", 1201): 2, "gone-1": 9},
+		Occurrences: map[string]int64{"code-burst": 1500, "takeover": 2, "gone": 9},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -43,6 +43,9 @@ func divisible(set *rules.Set) bool {
 // matter of the whole input is settled before: which events are delivered twice,
 // and how far the watermark has moved. So the same comes out as of one engine, as
 // long as no group has to make room for another.
+//
+// They take no [detector.Input.Broker], by which an engine bounds the watermark:
+// events of files have none, and a log, whose records have one, is not divided.
 type shards struct {
 	engines    []*detector.Engine
 	options    detector.Options

@@ -29,13 +29,14 @@ type TraceOptions struct {
 // Trace notes what rules did at the events that an engine showed them: let it
 // watch an engine by [detector.Engine.Observe]. Its zero value is of no use.
 type Trace struct {
-	opts    TraceOptions
-	entries []TraceEntry
-	dropped int
-	strange map[string]int    // by rule: events of types that it does not ask for
-	tallies map[string]*tally // by rule
-	before  []state
-	only    map[int64]bool // offsets of the only events that are noted; nil for all
+	opts      TraceOptions
+	entries   []TraceEntry
+	dropped   int
+	strange   map[string]int // by rule: events of types that it does not ask for
+	strangers map[stranger]bool
+	tallies   map[string]*tally // by rule
+	before    []state
+	only      map[int64]bool // offsets of the only events that are noted; nil for all
 }
 
 // NewTrace returns a trace that has noted nothing.
@@ -46,7 +47,7 @@ func NewTrace(opts TraceOptions) *Trace {
 	if opts.Clock == nil {
 		opts.Clock = moment
 	}
-	return &Trace{opts: opts, strange: make(map[string]int), tallies: make(map[string]*tally)}
+	return &Trace{opts: opts, strange: make(map[string]int), strangers: make(map[stranger]bool), tallies: make(map[string]*tally)}
 }
 
 // Outcome is what a rule did at an event.
@@ -122,6 +123,16 @@ func (t *Trace) Dropped() int { return t.dropped }
 // maxStrange is how many events of types that a rule does not ask for are noted.
 const maxStrange = 3
 
+// stranger is a type of event that a condition does not ask for. Of those that are
+// known, and they are most events, nothing is explained any more.
+type stranger struct {
+	match *expression.Program
+	kind  string
+}
+
+// maxStrangers bounds them, since events may have types of their own.
+const maxStrangers = 10_000
+
 // tally is what is known of a rule however many entries are given up.
 type tally struct {
 	fired int
@@ -172,6 +183,21 @@ type state struct {
 	progress detector.Progress
 }
 
+// mayChange reports whether an event of a time may change what the rule remembers.
+// Where it can't, what there is afterward is not asked for: to look at it takes the
+// longer the more events a group has gathered, of which an attacker can send many.
+func (b *state) mayChange(at holdfast.Instant) bool {
+	if b.ruling.answers || b.ruling.takesBack {
+		return true
+	}
+	return b.ruling.matched && b.ruling.exception == "" && len(b.progress.Empty) == 0 && !b.suppresses(at)
+}
+
+// suppresses reports whether an event of a time is one more occurrence of an alert.
+func (b *state) suppresses(at holdfast.Instant) bool {
+	return b.progress.Open != nil && at <= b.progress.Open.Until
+}
+
 // Before is called by the engine.
 func (t *Trace) Before(v *detector.View) {
 	t.before = t.before[:0]
@@ -182,8 +208,18 @@ func (t *Trace) Before(v *detector.View) {
 		if !t.wantsRule(r.ID) || !concerns(v, r) {
 			continue
 		}
-		p, _ := v.Progress(r.ID)
-		t.before = append(t.before, state{r, judge(v, r), p})
+		b := state{rule: r, ruling: judge(v, r)}
+		switch {
+		case r.Cancel != nil && b.ruling.takesBack: // it is told how much
+			b.progress, _ = v.Progress(r.ID, 1)
+		case b.ruling.concerned(), r.Sequence != nil: // of which it is told which step was due
+			b.progress, _ = v.Progress(r.ID, 0)
+		case t.strangers[stranger{r.Match, v.Event().Type}] && t.strange[r.ID] >= maxStrange:
+			continue
+		default:
+			b.progress, _ = v.Outset(r.ID)
+		}
+		t.before = append(t.before, b)
 	}
 }
 
@@ -191,8 +227,14 @@ func (t *Trace) Before(v *detector.View) {
 func (t *Trace) After(v *detector.View) {
 	for i := range t.before {
 		b := &t.before[i]
-		after, _ := v.Progress(b.rule.ID)
+		var after detector.Progress
+		if b.mayChange(v.Event().Time) {
+			after, _ = v.Progress(b.rule.ID, 1)
+		}
 		for _, e := range b.entries(v, &after) {
+			if e.strange && b.rule.Match != nil && len(t.strangers) < maxStrangers {
+				t.strangers[stranger{b.rule.Match, e.Event.Type}] = true
+			}
 			t.note(e)
 		}
 	}

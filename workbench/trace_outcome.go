@@ -19,6 +19,9 @@ type ruling struct {
 	exception string // the name of the one that holds
 }
 
+// concerned reports whether any of them holds.
+func (j *ruling) concerned() bool { return j.answers || j.takesBack || j.matched }
+
 // conditionsOf are the conditions by which a rule takes events in.
 func conditionsOf(r *rules.Rule) []*expression.Program {
 	var all []*expression.Program
@@ -61,7 +64,7 @@ func judge(v *detector.View, r *rules.Rule) ruling {
 }
 
 // entries tell what the rule did at the event, from what it was before and what it
-// is after. It asks in the engine's own order: `without`, then `cancel` or `until`,
+// is after, if it may have changed. It asks in the engine's own order: `without`, then `cancel` or `until`,
 // then the match, exceptions, the group, and suppression.
 func (b *state) entries(v *detector.View, after *detector.Progress) []TraceEntry {
 	var all []TraceEntry
@@ -98,7 +101,7 @@ func (b *state) entries(v *detector.View, after *detector.Progress) []TraceEntry
 		e.Outcome, e.Exception = Excepted, b.ruling.exception
 	case len(b.progress.Empty) > 0:
 		e.Outcome, e.Empty = NoGroup, b.progress.Empty
-	case open != nil && v.Event().Time <= open.Until:
+	case b.suppresses(v.Event().Time):
 		e.Outcome, e.Alert, e.Until = Suppressed, open.Alert, open.Until
 	default:
 		b.taken(v, &e, after)

@@ -38,7 +38,8 @@ type backtestCommand struct {
 func (*backtestCommand) Help() string {
 	return `Runs the rules over recorded events with the daemon's own engine, in event time, and shows the alerts
 that would have fired and what would have followed. All the files together are one partition; of a Kafka topic,
-each partition has an engine of its own, as in the daemon. Bad lines are reported on stderr as file:line: reason.
+each partition has an engine of its own, as in the daemon. Bad lines are reported on stderr as file:line: reason,
+the first 20 of each file.
 
 Messages and sessions are what the rules ask for, and with -c what the configuration can do of it. How many messages
 an owner gets in a day is not limited here.
@@ -56,14 +57,14 @@ Example:
 
 // windowFlags choose a part of the events by their time.
 type windowFlags struct {
-	Since  eventTime `help:"Report alerts from this time on: an RFC 3339 time, or a date, which begins at midnight UTC." placeholder:"TIME"`
-	Until  eventTime `help:"Leave out events and alerts from this time on." placeholder:"TIME"`
+	Since  givenTime `help:"Report alerts from this time on: an RFC 3339 time, or a date, which begins at midnight UTC." placeholder:"TIME"`
+	Until  givenTime `help:"Leave out events and alerts from this time on." placeholder:"TIME"`
 	WarmUp string    `help:"How long before --since events are shown to the rules, such as 7d. Without it: from the first event on." placeholder:"DURATION"`
 }
 
 func (f *windowFlags) window() (workbench.Window, error) {
-	w := workbench.Window{Since: holdfast.Instant(f.Since), Until: holdfast.Instant(f.Until)}
-	if w.Since != 0 && w.Until != 0 && w.Until <= w.Since {
+	w := workbench.Window{Since: f.Since.instant, Until: f.Until.instant}
+	if w.Since != nil && w.Until != nil && *w.Until <= *w.Since {
 		return w, usageError(errors.New("--until is not after --since: no time is left"))
 	}
 	if f.WarmUp == "" {
@@ -73,10 +74,11 @@ func (f *windowFlags) window() (workbench.Window, error) {
 	switch {
 	case err != nil:
 		return w, usageError(fmt.Errorf("--warm-up: %w", err))
-	case w.Since == 0:
+	case w.Since == nil:
 		return w, usageError(errors.New("--warm-up is a time before --since, which is not given"))
 	}
-	w.From = w.Since.Add(-before)
+	from := w.Since.Add(-before)
+	w.From = &from
 	return w, nil
 }
 
@@ -93,6 +95,20 @@ func (t *eventTime) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%q is neither an RFC 3339 time such as 2026-11-24T08:30:00Z nor a date such as 2026-11-24", text)
 	}
 	*t = eventTime(i)
+	return nil
+}
+
+// givenTime is a time on the command line, nil if none is given: 1970 is a time
+// too.
+type givenTime struct{ instant *holdfast.Instant }
+
+// UnmarshalText reads a time as [eventTime] does.
+func (t *givenTime) UnmarshalText(text []byte) error {
+	var at eventTime
+	if err := at.UnmarshalText(text); err != nil {
+		return err
+	}
+	t.instant = (*holdfast.Instant)(&at)
 	return nil
 }
 
@@ -117,7 +133,7 @@ func (c *backtestCommand) Run(ctx context.Context, std streams) error {
 	}
 	b := workbench.Backtest{
 		Engine: engine, Rules: set, Reporter: reporter, Diagnostics: std.err, Stdin: std.in,
-		Window: window, CountAccounts: c.Labels != "", EstimateAccounts: c.Format == "table",
+		Window: window, CountAccounts: c.Labels != "", CountAccountDays: c.Labels != "", EstimateAccounts: c.Format == "table",
 	}
 	var bar *progress
 	if c.Kafka != "" {
@@ -215,7 +231,7 @@ func (j judged) Alert(a *holdfast.Alert, ids *workbench.IDs) error {
 
 // Finish writes what both have to say.
 func (j judged) Finish(s workbench.Summary) error {
-	report := j.judge.Report(labels.Traffic{Accounts: s.Accounts, From: s.First, To: s.Last})
+	report := j.judge.Report(labels.Traffic{Accounts: s.Accounts, AccountDays: s.AccountDays, From: s.First, To: s.Last})
 	if j.table == nil {
 		return report.WriteMarkdown(j.w)
 	}

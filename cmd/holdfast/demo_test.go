@@ -57,7 +57,7 @@ func TestDemoShowsTheStory(t *testing.T) {
 		"Burst of unsolicited verification codes (medium",
 		"Voice call after unsolicited SMS codes (high",
 		"Repeated wrong codes (high",
-		"A new session after an attack on the codes (critical",
+		"A new session in a new place after an attack (critical",
 		"Nothing is left behind",
 	} {
 		if !strings.Contains(out.text.String(), part) {

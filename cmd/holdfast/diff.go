@@ -9,7 +9,6 @@ import (
 	"os"
 
 	"github.com/holdfastd/holdfast/config"
-	"github.com/holdfastd/holdfast/detector"
 	"github.com/holdfastd/holdfast/rules"
 	"github.com/holdfastd/holdfast/workbench"
 )
@@ -21,7 +20,7 @@ type diffCommand struct {
 
 	windowFlags
 
-	Old    string   `arg:"" help:"The rules as they were: a file or folder, or \"pack\" for the default pack."`
+	Old    string   `arg:"" help:"The rules as they were: a file or folder, or \"pack\" for the default pack (./pack is a folder of that name)."`
 	New    string   `arg:"" help:"The rules as they are to be: likewise."`
 	Events []string `arg:"" help:"Files of events, one JSON object a line; .gz and .zst are decompressed, - is the standard input."`
 }
@@ -38,7 +37,7 @@ Example:
   holdfast diff /tmp/main/rules rules/ november.ndjson.zst`
 }
 
-// pack is the name of the default pack among paths of rules.
+// packName is the name of the default pack among paths of rules.
 const packName = "pack"
 
 // Run carries out the command.
@@ -47,11 +46,7 @@ func (c *diffCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	before, engine, plan, err := c.load(c.Old, std.err)
-	if err != nil {
-		return err
-	}
-	after, _, _, err := c.load(c.New, std.err)
+	work, err := c.prepare(std.err)
 	if err != nil {
 		return err
 	}
@@ -60,8 +55,7 @@ func (c *diffCommand) Run(ctx context.Context, std streams) error {
 	if bar != nil {
 		events.Progress, events.Diagnostics = bar.read, bar
 	}
-	d := workbench.Diff{Old: before, New: after, Engine: engine, Plan: plan}
-	difference, err := d.Run(ctx, events)
+	difference, err := work.Run(ctx, events)
 	bar.done()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -84,19 +78,37 @@ func (c *diffCommand) Run(ctx context.Context, std streams) error {
 	return nil
 }
 
-// load reads one set of rules, and what the configuration says of both.
-func (c *diffCommand) load(path string, w io.Writer) (*rules.Set, detector.Options, workbench.Plan, error) {
+// prepare reads both sets of rules, and once what the configuration says of both.
+func (c *diffCommand) prepare(w io.Writer) (*workbench.Diff, error) {
+	var (
+		d    workbench.Diff
+		cfg  *config.Config
+		opts rules.Options
+		err  error
+	)
+	if c.Config != "" {
+		if cfg, opts, err = loadConfig(c.Config, w); err != nil {
+			return nil, err
+		}
+		d.Engine = engineOptions(cfg.Engine)
+	}
+	d.Plan = planOf(cfg)
+	if d.Old, err = loadSide(c.Old, opts, w); err != nil {
+		return nil, err
+	}
+	if d.New, err = loadSide(c.New, opts, w); err != nil {
+		return nil, err
+	}
+	return &d, nil
+}
+
+// loadSide reads one set of rules.
+func loadSide(path string, opts rules.Options, w io.Writer) (*rules.Set, error) {
 	if path != packName {
-		cfg, set, engine, err := loadForReplay(c.Config, []string{path}, w)
-		return set, engine, planOf(cfg), err
+		return loadRules([]string{path}, opts, w)
 	}
-	set, err := loadRules(nil, rules.Options{}, w)
-	if err != nil || c.Config == "" {
-		return set, detector.Options{}, planOf(nil), err
+	if _, err := os.Stat(packName); err == nil {
+		say(w, "holdfast: %q is the default pack; for what is here by that name, write ./%[1]s\n", packName)
 	}
-	cfg, err := config.Load(c.Config, os.LookupEnv)
-	if err != nil {
-		return nil, detector.Options{}, nil, drawn(err, fileContent, w)
-	}
-	return set, engineOptions(cfg.Engine), planOf(cfg), nil
+	return loadRules(nil, rules.Options{}, w)
 }

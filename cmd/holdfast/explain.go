@@ -25,13 +25,14 @@ type explainCommand struct {
 	At      eventTime `help:"Look at things as of this time: later events are left out. Without it: the end of the events." placeholder:"TIME"`
 	Format  string    `help:"text, or json." enum:"text,json" default:"text"`
 
-	Args []string `arg:"" optional:"" name:"alert-id|events" help:"An alert's id, then files of events, one JSON object a line; .gz and .zst are decompressed. With --account, files alone; - is the standard input."`
+	Args []string `arg:"" optional:"" name:"alert-id|events" help:"An alert's id, then files of events, one JSON object a line, gzip and zstd too. They are read twice, so that - for the standard input does only with --account, which takes files alone."`
 }
 
 func (*explainCommand) Help() string {
 	return `Says why an alert fired: the events that it rests on, in order, with the conditions that held for each, the
 settings in force, and what followed. Or, of an account, how far each rule got and what is missing, and the nearest miss
-where nothing fired. The events are those that the alert came from, given in the same order: its id is a function of them.
+where nothing fired. The events are those that the alert came from, given in the same order: its id is a function of them. Those of an alert
+are read twice, and can't come from the standard input; those of an account can.
 
 Without events, an alert is looked up in the configuration's store, which knows what became of it, but not the events.
 The store is opened as the daemon opens it.
@@ -40,6 +41,7 @@ Example:
 
   holdfast explain code-burst-c920b9263add65fee64b9de5 yesterday.ndjson.zst
   holdfast explain --account u_1842 --rule code-burst yesterday.ndjson.zst
+  tail -n 100000 events.ndjson | holdfast explain --account u_1842 -
   holdfast explain -c holdfast.yaml code-burst-c920b9263add65fee64b9de5`
 }
 

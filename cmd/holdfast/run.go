@@ -62,19 +62,29 @@ func (c *runCommand) Run(ctx context.Context, std streams) error {
 // loadAll reads the configuration and the rules it names, or those at the paths
 // if there are any. What is wrong with either is drawn on w.
 func loadAll(file string, paths []string, w io.Writer) (*config.Config, *rules.Set, error) {
-	cfg, err := config.Load(file, os.LookupEnv)
+	cfg, opts, err := loadConfig(file, w)
 	if err != nil {
-		return nil, nil, drawn(err, fileContent, w)
+		return nil, nil, err
 	}
 	if len(paths) == 0 {
 		paths = cfg.Rules
 	}
+	set, err := loadRules(paths, opts, w)
+	return cfg, set, err
+}
+
+// loadConfig reads the configuration, and what it says of rules that are compiled
+// with it. What is wrong with it is drawn on w.
+func loadConfig(file string, w io.Writer) (*config.Config, rules.Options, error) {
+	cfg, err := config.Load(file, os.LookupEnv)
+	if err != nil {
+		return nil, rules.Options{}, drawn(err, fileContent, w)
+	}
 	templates, err := notify.NewTemplates(notify.TemplateOptions{Service: cfg.ServiceName})
 	if err != nil {
-		return nil, nil, usageError(err)
+		return nil, rules.Options{}, usageError(err)
 	}
-	set, err := loadRules(paths, rules.Options{Templates: templates.Names(), Lists: cfg.Lists}, w)
-	return cfg, set, err
+	return cfg, rules.Options{Templates: templates.Names(), Lists: cfg.Lists}, nil
 }
 
 // fileContent is a file as it stands, for drawing what is wrong with it.

@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"slices"
 
 	"github.com/holdfastd/holdfast/config"
 	"github.com/holdfastd/holdfast/detector"
+	"github.com/holdfastd/holdfast/internal/diag"
 	"github.com/holdfastd/holdfast/rules"
 	"github.com/holdfastd/holdfast/rules/pack"
 	"github.com/holdfastd/holdfast/workbench/ruletest"
@@ -32,7 +34,8 @@ that the file names under "rules:", or those of --rules.
 
 Of the rules that a test names in expect or expect_not, exactly the expected alerts must fire. Alerts of other
 rules are ignored, unless the test says "only: true". At the end every deadline passes. What fails is shown with
-the reason why a rule did not fire. Exits with 1 if a test fails, with 2 if a file is broken.
+the reason why a rule did not fire. Exits with 1 if a test fails, with 2 if a file is broken: then no test is run, and
+the reports of --format hold the mistakes, as "diagnostics" and as errors.
 
 Example:
 
@@ -52,6 +55,13 @@ Example:
 // Run carries out the command.
 func (c *testCommand) Run(ctx context.Context, std streams) error {
 	suites, engine, err := c.load(std)
+	var broken diag.List
+	if errors.As(err, &broken) && c.Format != "text" { // a CI system wants its report then, too
+		if failed := c.write(std.out, &ruletest.Report{Broken: broken}); failed != nil {
+			return failed
+		}
+		return err
+	}
 	if err != nil {
 		return err
 	}
@@ -68,7 +78,18 @@ func (c *testCommand) Run(ctx context.Context, std streams) error {
 	if c.Only == "" {
 		report.Untested, report.Rules = ruletest.Untested(suites)
 	}
-	out := bufio.NewWriter(std.out)
+	if err := c.write(std.out, &report); err != nil {
+		return err
+	}
+	if report.Failed() > 0 {
+		return &exitError{code: exitFindings}
+	}
+	return nil
+}
+
+// write writes the report in the format that is asked for.
+func (c *testCommand) write(w io.Writer, report *ruletest.Report) (err error) {
+	out := bufio.NewWriter(w)
 	switch c.Format {
 	case "json":
 		err = report.WriteJSON(out)
@@ -77,13 +98,7 @@ func (c *testCommand) Run(ctx context.Context, std streams) error {
 	default:
 		err = report.WriteText(out, c.Verbose)
 	}
-	if err = errors.Join(err, out.Flush()); err != nil {
-		return err
-	}
-	if report.Failed() > 0 {
-		return &exitError{code: exitFindings}
-	}
-	return nil
+	return errors.Join(err, out.Flush())
 }
 
 // load reads the tests and their rules.

@@ -30,7 +30,7 @@ func (c *compiler) condition(n ast.Node) {
 		c.problem(n, "compare it with something", "a condition must be true or false, and this is %s", root.typ)
 	}
 	if len(c.problems) == 0 {
-		c.program.parts = takeApart(c.program.Source, root)
+		c.program.parts = takeApart(c.program.Source, root, opAnd)
 		c.program.root = root.simplify()
 		c.program.eval = c.program.root.build().boolean
 	}

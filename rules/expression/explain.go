@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/expr-lang/expr/file"
@@ -25,8 +26,9 @@ type Part struct {
 type Value struct {
 	Field string `json:"field"`
 	// Value is written as in a condition, a text in quotes: it can be shown on a
-	// terminal. Of a long text it is the first 64 characters, of a phone number all
-	// but the last four.
+	// terminal. Of a long text it is the first 64 characters, of a phone number what
+	// [Mask] leaves. An attribute may hold anything, a code or a token even: what one
+	// held is "…", unless it is a constant that stands in the part, or empty.
 	Value string `json:"value"`
 }
 
@@ -51,44 +53,45 @@ func (p *Program) Explain(s *Scope) []Part {
 // part is a part of a condition, and where it stands in the source.
 type part struct {
 	source    string
+	from      int // offset in characters
 	condition *node
 }
 
-// takeApart takes a condition apart at its &&. The source is cut by its tokens,
-// since the parser forgets where an expression ends; they and the nodes are in the
-// same order. Where they are not as many, as of !!(a && b), the condition is one
-// part.
-func takeApart(source string, root *node) []part {
-	nodes := conjuncts(nil, root)
+// takeApart takes a condition apart at its && or ||. The source is cut by its
+// tokens, since the parser forgets where an expression ends; they and the nodes are
+// in the same order. Where they are not as many, as of !!(a && b), the condition is
+// one part.
+func takeApart(source string, root *node, op string) []part {
+	nodes := joined(nil, root, op)
 	tokens, err := lexer.Lex(file.NewSource(source))
 	if err != nil || len(tokens) < 2 {
-		return []part{{source, root}}
+		return []part{{source, 0, root}}
 	}
-	clauses := split(nil, tokens[:len(tokens)-1]) // the last one is the end
+	clauses := split(nil, tokens[:len(tokens)-1], op) // the last one is the end
 	if len(clauses) != len(nodes) {
 		clauses, nodes = [][]lexer.Token{tokens[:len(tokens)-1]}, []*node{root}
 	}
 	runes := []rune(source)
 	parts := make([]part, len(nodes))
 	for i, tokens := range clauses {
-		parts[i] = part{string(runes[tokens[0].From:tokens[len(tokens)-1].To]), nodes[i]}
+		parts[i] = part{string(runes[tokens[0].From:tokens[len(tokens)-1].To]), tokens[0].From, nodes[i]}
 	}
 	return parts
 }
 
-// conjuncts appends the conditions that must all hold.
-func conjuncts(to []*node, n *node) []*node {
-	if n.op != opAnd {
+// joined appends the conditions that an operator joins.
+func joined(to []*node, n *node, op string) []*node {
+	if n.op != op {
 		return append(to, n)
 	}
 	for _, a := range n.args {
-		to = conjuncts(to, a)
+		to = joined(to, a, op)
 	}
 	return to
 }
 
-// split appends the clauses that the tokens of an expression join by &&.
-func split(to [][]lexer.Token, tokens []lexer.Token) [][]lexer.Token {
+// split appends the clauses that the tokens of an expression join by && or ||.
+func split(to [][]lexer.Token, tokens []lexer.Token, op string) [][]lexer.Token {
 	inner := tokens
 	for enclosed(inner) {
 		inner = inner[1 : len(inner)-1]
@@ -102,9 +105,12 @@ func split(to [][]lexer.Token, tokens []lexer.Token) [][]lexer.Token {
 		case t.Is(lexer.Bracket):
 			depth--
 		case depth > 0 || i > 0 && inner[i-1].Is(lexer.Operator, "."): // attrs.and
-		case t.Is(lexer.Operator, "||", "or"): // which binds less than &&
-			return append(to, tokens)
-		case t.Is(lexer.Operator, "&&", "and"):
+		case t.Is(lexer.Operator, "||", "or"):
+			if op == opAnd { // which binds more
+				return append(to, tokens)
+			}
+			joints = append(joints, i)
+		case t.Is(lexer.Operator, "&&", "and") && op == opAnd:
 			joints = append(joints, i)
 		}
 	}
@@ -113,7 +119,7 @@ func split(to [][]lexer.Token, tokens []lexer.Token) [][]lexer.Token {
 	}
 	from := 0
 	for _, joint := range append(joints, len(inner)) {
-		to = split(to, inner[from:joint])
+		to = split(to, inner[from:joint], op)
 		from = joint + 1
 	}
 	return to
@@ -144,10 +150,30 @@ func (n *node) values(s *Scope) []Value {
 	var values []Value
 	n.eachField(func(f *node) {
 		if len(values) < maxValues && !slices.ContainsFunc(values, func(v Value) bool { return v.Field == f.literal }) {
-			values = append(values, Value{f.literal, f.literalOf(s)})
+			values = append(values, Value{f.literal, n.literalIn(f, s)})
 		}
 	})
 	return values
+}
+
+// literalIn writes what a field holds that a condition reads, as far as it is to
+// be shown.
+func (n *node) literalIn(f *node, s *Scope) string {
+	if strings.HasPrefix(f.literal, attrPrefix) {
+		if text := f.build().text(s); text != "" && !n.names(text) {
+			return masked
+		}
+	}
+	return f.literalOf(s)
+}
+
+// names reports whether a text stands in a condition as a constant.
+func (n *node) names(text string) bool {
+	if n.constant() && n.typ == Text {
+		return n.textValue() == text
+	}
+	is := func(of *node) bool { return of.names(text) }
+	return slices.ContainsFunc(n.args, is) || slices.ContainsFunc(n.items, is)
 }
 
 func (n *node) eachField(f func(*node)) {
@@ -178,14 +204,28 @@ func (n *node) literalOf(s *Scope) string {
 	}
 }
 
-func textLiteral(field, text string) string {
-	runes := []rune(text)
-	if field == "phone" && len(runes) > 0 {
-		const line = 4 // digits that tell one subscriber from the next
-		return strconv.Quote(string(runes[:max(0, min(maxValue, len(runes)-line))])) + "…"
+// masked stands for what is not shown of a text.
+const masked = "…"
+
+// Mask returns what people who tune rules may be shown of the text of a field, and
+// whether that is less than all of it: of a phone number all but its last four
+// digits, which tell one subscriber from the next.
+func Mask(field, text string) (shown string, less bool) {
+	if field != "phone" || text == "" {
+		return text, false
 	}
-	if len(runes) > maxValue {
-		return strconv.Quote(string(runes[:maxValue])) + "…"
+	const line = 4 // digits
+	runes := []rune(text)
+	return string(runes[:max(0, len(runes)-line)]), true
+}
+
+func textLiteral(field, text string) string {
+	text, less := Mask(field, text)
+	if runes := []rune(text); len(runes) > maxValue {
+		text, less = string(runes[:maxValue]), true
+	}
+	if less {
+		return strconv.Quote(text) + masked
 	}
 	return strconv.Quote(text)
 }

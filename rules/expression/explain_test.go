@@ -58,6 +58,7 @@ func TestExplainShowsValues(t *testing.T) {
 	s := &expression.Scope{
 		Event: &holdfast.Event{
 			Type: "x.a", Account: "an\x1b[31ma", Phone: "+4915550100", Device: holdfast.Device{Trusted: holdfast.Trusted},
+			Attrs:  []holdfast.Attr{{Name: "code", Value: "482913"}, {Name: "app", Value: "9.1"}},
 			Client: holdfast.Client{ASN: 3320, Lat: 52.520008, UserAgent: strings.Repeat("ü", 100)},
 		},
 		Profile: expression.Profile{DeviceAge: 3*time.Hour + 123*time.Microsecond, SIMAge: math.MaxInt64},
@@ -71,6 +72,11 @@ func TestExplainShowsValues(t *testing.T) {
 		`client.lat > 1`:              `client.lat = 52.52`,
 		`client.user_agent == ""`:     `client.user_agent = "` + strings.Repeat("ü", 64) + `"…`,
 		`phone == "+4915550199"`:      `phone = "+491555"…`,
+		`attrs.code == "000000"`:      `attrs.code = …`,
+		`attrs.code == phone`:         `attrs.code = …, phone = "+491555"…`,
+		`attrs.app in ["9.0", "9.1"]`: `attrs.app = "9.1"`,
+		`attrs.app startsWith "9."`:   `attrs.app = …`,
+		`attrs.other == "x"`:          `attrs.other = ""`,
 		`sim.age < duration("1h")`:    `sim.age = never`,
 		`device.age < duration("1h")`: `device.age = 3h0m0s`,
 		`true`:                        ``,

@@ -14,14 +14,12 @@
 package expression
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/conf"
-	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 )
 
@@ -47,8 +45,11 @@ type Program struct {
 
 	root     *node
 	eval     func(*Scope) bool
-	parts    []part
+	parts    []part // that are joined by &&
 	compared []comparison
+	// asks are the places, in characters, of what decides which alerts the condition
+	// is shown.
+	asks []int
 }
 
 // Mention is a name that a condition contains as a constant, with its place.
@@ -81,7 +82,7 @@ func Compile(source string, lists Lists) (*Program, []Problem) {
 	}
 	tree, err := parser.ParseWithConfig(source, conf.CreateNew())
 	if err != nil {
-		return nil, []Problem{parseProblem(err)}
+		return nil, []Problem{parseProblem(source, err)}
 	}
 	c := compiler{program: &Program{Source: source}, lists: lists}
 	c.condition(tree.Node)
@@ -97,18 +98,6 @@ func Compile(source string, lists Lists) (*Program, []Problem) {
 	return c.program, nil
 }
 
-func parseProblem(err error) Problem {
-	var at *file.Error
-	if !errors.As(err, &at) {
-		return Problem{Message: "the condition can't be parsed: " + err.Error()}
-	}
-	p := Problem{From: at.From, Message: at.Message}
-	if strings.HasPrefix(at.Message, `unexpected token Operator("=")`) {
-		p.Hint = "equality is written `==`"
-	}
-	return p
-}
-
 // alerts notes whether the condition speaks of alerts, and of which rules'. A
 // negated mention names what is not meant and so narrows nothing.
 func (c *compiler) alerts(n ast.Node, negated bool) {
@@ -120,8 +109,12 @@ func (c *compiler) alerts(n ast.Node, negated bool) {
 		switch field, constants := c.fieldAndConstants(n); {
 		case field == "type" && n.Operator == "==" && len(constants) == 1 && constants[0].Name == "alert":
 			c.program.SeesAlerts = true
+			c.program.asks = append(c.program.asks, constants[0].From)
 		case field == "rule" && !negated && (n.Operator == "==" || n.Operator == "in"):
 			c.program.AlertRules = append(c.program.AlertRules, constants...)
+			for _, m := range constants {
+				c.program.asks = append(c.program.asks, m.From)
+			}
 		}
 		c.alerts(n.Left, negated)
 		c.alerts(n.Right, negated)

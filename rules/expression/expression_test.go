@@ -1,6 +1,7 @@
 package expression_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,14 @@ func TestMistakesAreReportedWhereTheyAre(t *testing.T) {
 		source, at, message string
 	}{
 		{`type = "x"`, `= "x"`, `unexpected token`},
-		{`type == "x`, ``, `literal not terminated`},
+		{`type == "x`, ``, `a text is not closed`},
+		{`client.asn > 99999999999999999999 && device.known`, `99999999999999999999`, "the number is too large"},
+		{`client.lat > 1e999`, `1e999`, "the number is too large"},
+		{`type == "x" && (device.known || (country.known)`, `(device.known`, "`(` is opened here and never closed"},
+		{`account in ["ä", "b"`, `["ä"`, "`[` is opened here and never closed"},
+		{`lower(account`, `(account`, "`(` is opened here and never closed"},
+		{`type == "x" &&`, ``, "ends too soon"},
+		{`device.age < duration("999999999999999999h")`, `"999999999999999999h"`, "too long a duration"},
 		{`channnel == "sms"`, `channnel`, "unknown field `channnel`"},
 		{`ip == "1"`, `ip`, "unknown field `ip`"},
 		{`client.asn == "37282"`, `==`, "a number can't be compared with a text"},
@@ -156,6 +164,22 @@ func TestDurationsCountDaysAndWeeks(t *testing.T) {
 	for _, text := range []string{"", "10", "d", "1x", "99999999d", "1d-5h", "9999w9999w", strings.Repeat("3650d", 40), "10 m", "1d2d3dx", "3650d2562047h"} {
 		if got, err := expression.ParseDuration(text); err == nil {
 			t.Errorf("%q is accepted as %v", text, got)
+		}
+	}
+}
+
+func TestADurationThatIsTooLongIsCalledThat(t *testing.T) {
+	t.Parallel()
+	if d, err := expression.ParseDuration(expression.LongestDuration); err != nil {
+		t.Errorf("the longest duration is %v, %v", d, err)
+	}
+	for text, long := range map[string]bool{
+		"999999999999999999h": true, "99999999999999999999999d": true, "3661d": true, "87841h": true, "3660d1ns": true,
+		"1w999999999999999999.5h3m": true, "+999999999999999999h": true, ".5h999999999999999999h": true,
+		"999999999999999999": false, "999999999999999999 h": false, "999999999999999999y": false, "h": false, ".h": false,
+	} {
+		if _, err := expression.ParseDuration(text); err == nil || errors.Is(err, expression.ErrTooLong) != long {
+			t.Errorf("%s: %v, and it is too long: %v", text, err, long)
 		}
 	}
 }

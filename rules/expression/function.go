@@ -1,6 +1,7 @@
 package expression
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 
@@ -37,6 +38,9 @@ func (c *compiler) call(n ast.Node, name string, arguments []ast.Node) *node {
 		}, last)
 	case "duration":
 		d, err := ParseDuration(last.literal)
+		if last.constant() && errors.Is(err, ErrTooLong) {
+			return c.problem(arguments[0], "the longest is "+LongestDuration, "this is too long a duration")
+		}
 		if !last.constant() || err != nil {
 			return c.problem(arguments[0], `write it as duration("3h")`, "duration takes a constant such as \"3h\"")
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/holdfastd/holdfast"
 )
@@ -28,12 +27,18 @@ type Prover struct {
 	left  int // steps
 	roots map[*Program]map[string]*node
 	keys  map[*node]string
+	// named are, for conditions that name rules, the alerts that they are shown.
+	named   map[*Program]*node
+	narrows map[*node]bool // those of named
 }
 
 // NewProver returns a prover that gives up after so many steps in all: from then
 // on everything can hold. A million of them take less than a second.
 func NewProver(steps int) *Prover {
-	return &Prover{left: steps, roots: make(map[*Program]map[string]*node), keys: make(map[*node]string)}
+	return &Prover{
+		left: steps, roots: make(map[*Program]map[string]*node), keys: make(map[*node]string),
+		named: make(map[*Program]*node), narrows: make(map[*node]bool),
+	}
 }
 
 // Question asks for an event for which every one of Holds does and none of Fails
@@ -95,59 +100,11 @@ func (p *Prover) Values(eventType string, q Question, f Field) (values []string,
 	return values, !unbounded && !s.exhausted
 }
 
-// Moot is a part of a condition that decides nothing.
-type Moot struct {
-	Source string // as it was written, or would be
-	From   int    // offset in characters of the condition's source
-	// Holds tells a demand that is always met from an alternative that never is.
-	Holds bool
-}
-
-// Moot returns the first part of the condition that decides nothing. A whole
-// condition that is written as true is meant.
-func (p *Prover) Moot(program *Program) (m Moot, found bool) {
-	root := program.root
-	switch {
-	case root.constant():
-		return Moot{Source: program.Source, Holds: true}, root.holds() && strings.TrimSpace(program.Source) != "true"
-	case p.settled(program, root, true):
-		return Moot{Source: strings.TrimSpace(program.Source), Holds: true}, true
-	case root.op == opOr:
-		for _, n := range root.args {
-			if p.settled(program, n, false) {
-				return Moot{Source: render(n, true)}, true
-			}
-		}
-		return Moot{}, false
-	}
-	for _, part := range program.parts {
-		if n := part.condition.simplify(); n.constant() && n.holds() || p.settled(program, n, true) {
-			before, _, _ := strings.Cut(program.Source, part.source)
-			return Moot{Source: part.source, From: utf8.RuneCountInString(before), Holds: true}, true
-		}
-	}
-	return Moot{}, false
-}
-
-// settled reports whether a part of the condition holds, or fails, for every
-// event that the condition is shown.
-func (p *Prover) settled(program *Program, n *node, holds bool) bool {
-	if p.left <= 0 {
-		return false
-	}
-	for _, eventType := range allTypes() {
-		s := p.search(eventType)
-		if !s.blind(program) && s.solve(&goal{n: p.given(n, eventType), want: !holds}, nil) {
-			return false
-		}
-	}
-	return true
-}
-
 // allTypes are the types that an event can have.
 func allTypes() []string { return append(slices.Clone(holdfast.EventTypes), OwnTypes) }
 
-// root is what is left of a condition for the events of a type.
+// root is what is left of a condition for the events of a type. Where it is not
+// shown such an event, it fails.
 func (p *Prover) root(program *Program, eventType string) *node {
 	byType := p.roots[program]
 	if byType == nil {
@@ -156,7 +113,7 @@ func (p *Prover) root(program *Program, eventType string) *node {
 	}
 	n, ok := byType[eventType]
 	if !ok {
-		n = p.given(program.root, eventType)
+		n = p.shown(program, p.given(program.root, eventType), eventType)
 		byType[eventType] = n
 	}
 	return n
@@ -168,6 +125,29 @@ func (p *Prover) given(n *node, eventType string) *node {
 	}
 	p.left -= sizeOf(n)
 	return n.given(eventType)
+}
+
+// shown adds to what a condition, or a part of it, asks of the events of a type that
+// the condition is shown them: an alert only if it asks for alerts, and only those
+// of the rules that it names, if it names any. The prover does not know whose
+// condition it is; a rule is not shown its own alerts either.
+func (p *Prover) shown(program *Program, n *node, eventType string) *node {
+	switch {
+	case eventType != alertType:
+		return n
+	case !program.SeesAlerts:
+		return boolNode(false)
+	case len(program.AlertRules) == 0:
+		return n
+	}
+	named, ok := p.named[program]
+	if !ok {
+		rule, _ := FieldNamed("rule")
+		named = member(fieldNode(rule), program.mentioned(), textNode, func(o operand) func(*Scope) string { return o.text })
+		p.named[program], p.narrows[named] = named, true
+	}
+	parts := []*node{named, n}
+	return simplerChain(newNode(opAnd, Bool, 0, chain(true), parts...), parts)
 }
 
 // sizeOf counts the parts of a condition.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/rules"
 	"github.com/holdfastd/holdfast/rules/expression"
 )
 
@@ -54,6 +55,10 @@ func TestWhatContradictsItselfNeverHolds(t *testing.T) {
 		{`lower(channel) == "sms" && lower(channel) == "voice"`, ""},
 		{`client.asn + 1 == 2 && client.asn + 1 == 3`, ""},
 		{`account == channel && account != channel`, ""},
+		{
+			`type == "alert" && rule startsWith "b" && (rule == "a" || device.known)`,
+			"`rule in [\"a\"]` and `rule startsWith \"b\"` exclude each other: a condition that names rules is shown the alerts of no others",
+		},
 		{`false`, ""},
 	} {
 		types, why := expression.NewProver(plenty).Types(expression.Question{Holds: []*expression.Program{compile(t, tt.source)}})
@@ -135,27 +140,36 @@ func TestValuesThatAFieldCanHave(t *testing.T) {
 	}
 }
 
+func moot(source string, from int, holds, joined bool) expression.Moot {
+	return expression.Moot{Source: source, From: from, Holds: holds, Joined: joined}
+}
+
 func TestPartsThatDecideNothing(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		source, part string
-		holds        bool
+		source string
+		part   expression.Moot // none if it has no source
 	}{
-		{`type == "x.a" || type != "x.a"`, `type == "x.a" || type != "x.a"`, true},
-		{`type == "code.requested" && (channel != "sms" || channel != "voice")`, `(channel != "sms" || channel != "voice")`, true},
-		{`type == "code.requested" && travel.kmh >= 0`, `travel.kmh >= 0`, true},
-		{`type == "code.requested" || (channel == "sms" && channel == "voice")`, `channel == "sms" && channel == "voice"`, false},
-		{`1 + 1 == 2`, `1 + 1 == 2`, true},
-		{`true`, "", false},
-		{`type == "code.requested" && !device.trusted`, "", false},
-		{`device.known || type == "code.requested"`, "", false},
+		{`type == "x.a" || type != "x.a"`, moot(`type == "x.a" || type != "x.a"`, 0, true, true)},
+		{` true || device.known`, moot(`true || device.known`, 1, true, true)},
+		{`type == "code.requested" && (channel != "sms" || channel != "voice")`, moot(`(channel != "sms" || channel != "voice")`, 28, true, true)},
+		{`type == "code.requested" && travel.kmh >= 0`, moot(`travel.kmh >= 0`, 28, true, false)},
+		{`travel.kmh >= 0.5 && travel.kmh >= 0`, moot(`travel.kmh >= 0`, 21, true, false)},
+		{`account == "ä" && (travel.kmh >= 0.5 and (travel.kmh >= 0))`, moot(`(travel.kmh >= 0)`, 41, true, false)},
+		{`type == "code.requested" || (channel == "sms" && channel == "voice")`, moot(`(channel == "sms" && channel == "voice")`, 28, false, true)},
+		{`travel.kmh < 0.5 || travel.kmh < 0 || device.known`, moot(`travel.kmh < 0`, 20, false, false)},
+		{`1 + 1 == 2`, moot(`1 + 1 == 2`, 0, true, false)},
+		{`type == "alert" && rule == "a" && rule != "b"`, moot(`rule != "b"`, 34, true, false)},
+		{source: `true`},
+		{source: `type == "code.requested" && !device.trusted`},
+		{source: `device.known || type == "code.requested"`},
+		{source: `type == "alert" && (rule == "a" || rule != "a")`},      // it is shown a's alerts alone
+		{source: `device.known && (type == "alert" || type != "alert")`}, // it is shown alerts
+		{source: `type == "alert" || rule == "a" && rule == "b"`},
 	} {
-		moot, found := expression.NewProver(plenty).Moot(compile(t, tt.source))
-		if found != (tt.part != "") || found && (moot.Source != tt.part || moot.Holds != tt.holds) {
-			t.Errorf("%s: part %+v (%v), want %s, %v", tt.source, moot, found, tt.part, tt.holds)
-		}
-		if at := strings.Index(tt.source, tt.part); found && tt.holds && moot.From != at {
-			t.Errorf("%s: %s is thought to be at %d, not at %d", tt.source, tt.part, moot.From, at)
+		got, found := expression.NewProver(plenty).Moot(compile(t, tt.source))
+		if found != (tt.part.Source != "") || got != tt.part {
+			t.Errorf("%s: part %+v (%v), want %+v", tt.source, got, found, tt.part)
 		}
 	}
 }
@@ -183,7 +197,10 @@ func TestWhatIsRuledOutNeverHappens(t *testing.T) {
 			if s.Event.Type == "" {
 				s.Event.Type = "login.succeeded"
 			}
-			shown := func(p *expression.Program) bool { return s.Event.Type != "alert" || p.SeesAlerts }
+			if s.Event.Type == "alert" && s.Event.Rule == "" {
+				s.Event.Rule = "code-burst" // every alert is some rule's
+			}
+			shown := func(p *expression.Program) bool { return isShown(p, s.Event) }
 			matches := shown(holds) && holds.Match(s) && (!shown(fails) || !fails.Match(s))
 			asked := s.Event.Type
 			if strings.HasPrefix(asked, "x.") && r.IntN(2) == 0 {
@@ -206,18 +223,61 @@ func TestWhatIsRuledOutNeverHappens(t *testing.T) {
 				t.Fatalf("seed %d: %s of %s and not %s is thought to be one of %v, and is %s", seed, f.Name, holds.Source, fails.Source, values, f.Value(s))
 			}
 		}
-		if moot, found := prover.Moot(holds); found && moot.Holds && moot.Source == holds.Source {
-			for range events {
-				s := randomScope(r.Rand)
-				s.Event.Type, s.Event.Rule, s.Event.Level = "code.requested", "", 0
-				if !holds.Match(s) {
-					t.Fatalf("seed %d: %s is thought always to hold, and fails for %+v %+v", seed, holds.Source, *s.Event, s.Profile)
-				}
-			}
-		}
 	}
 	if all := sets * events; ruledOut < all/20 || never < all/100 {
 		t.Errorf("of %d questions only %d are ruled out, %d by the type alone: too few to tell much", all, ruledOut, never)
+	}
+}
+
+// isShown reports whether the engine shows a condition an event.
+func isShown(p *expression.Program, e *holdfast.Event) bool {
+	return e.Type != holdfast.TypeAlert || rules.Sees(&rules.Rule{ID: "the-condition-s-own"}, p, e.Rule)
+}
+
+// TestWhatDecidesNothingCanBeReplaced writes true or false in place of what is said
+// to decide nothing, and shows both conditions random events.
+func TestWhatDecidesNothingCanBeReplaced(t *testing.T) {
+	t.Parallel()
+	sets, events := 6000, 20
+	if testing.Short() {
+		sets = 600
+	}
+	parts := 0
+	for seed := range sets {
+		r := &randomConditions{Rand: rand.New(rand.NewPCG(uint64(seed), 11))}
+		source := r.condition(2) + oneOf(r.Rand, " && ", " || ") + r.condition(2)
+		before := compile(t, source)
+		moot, found := expression.NewProver(plenty).Moot(before)
+		if !found {
+			continue
+		}
+		runes := []rune(source)
+		to := moot.From + len([]rune(moot.Source))
+		if got := string(runes[moot.From:to]); got != moot.Source {
+			t.Fatalf("seed %d: %s is said to stand where %s does", seed, moot.Source, got)
+		}
+		if moot.Source != source {
+			parts++
+		}
+		after := compile(t, fmt.Sprint(string(runes[:moot.From]), moot.Holds, string(runes[to:])))
+		for range events {
+			s := randomScope(r.Rand)
+			if s.Event.Type == "alert" {
+				s.Event.Rule = oneOf(r.Rand, "code-burst", "ana", "anasms")
+			} else {
+				s.Event.Rule, s.Event.Level = "", 0
+			}
+			if s.Event.Type == "" {
+				s.Event.Type = "login.succeeded"
+			}
+			want := isShown(after, s.Event) && after.Match(s)
+			if got := isShown(before, s.Event) && before.Match(s); got != want {
+				t.Fatalf("seed %d: %s is thought to mean the same as %s, and is %v for %+v %+v", seed, before.Source, after.Source, got, *s.Event, s.Profile)
+			}
+		}
+	}
+	if parts < sets/60 {
+		t.Errorf("of %d conditions only %d have a part that decides nothing: too few to tell much", sets, parts)
 	}
 }
 

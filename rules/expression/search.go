@@ -50,25 +50,16 @@ func (s *search) run(q Question) bool {
 	}
 	var goals *goal
 	for _, program := range q.Holds {
-		if program == nil {
-			continue
+		if program != nil {
+			goals = &goal{s.root(program, s.eventType), true, goals}
 		}
-		if s.blind(program) {
-			return false
-		}
-		goals = &goal{s.root(program, s.eventType), true, goals}
 	}
 	for _, program := range q.Fails {
-		if program != nil && !s.blind(program) {
+		if program != nil {
 			goals = &goal{s.root(program, s.eventType), false, goals}
 		}
 	}
 	return s.solve(goals, nil)
-}
-
-// blind reports whether the condition is not shown the events at hand.
-func (s *search) blind(program *Program) bool {
-	return s.eventType == alertType && !program.SeesAlerts
 }
 
 // spend takes steps, and reports whether there are any left.
@@ -215,9 +206,10 @@ const (
 
 // conflict notes which facts can't be true together.
 func (s *search) conflict(facts ...fact) {
-	parts := make([]string, len(facts))
+	parts, narrowed := make([]string, len(facts)), false // by the rules that are named
 	for i, f := range facts {
 		parts[i] = "`" + render(f.atom, f.want) + "`"
+		narrowed = narrowed || s.narrows[f.atom]
 	}
 	var reason string
 	switch {
@@ -228,6 +220,9 @@ func (s *search) conflict(facts ...fact) {
 		if note := s.domain(facts[0].term).note; note != "" {
 			reason += ": " + note
 		}
+	}
+	if narrowed {
+		reason += ": a condition that names rules is shown the alerts of no others"
 	}
 	if !slices.Contains(s.reasons, reason) && len(s.reasons) <= maxReasons {
 		s.reasons = append(s.reasons, reason)

@@ -3,6 +3,7 @@ package labels
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -18,26 +19,29 @@ type Options struct {
 	// Grace is how long after an attack's last event an alert is still of it.
 	// Defaults to DefaultGrace.
 	Grace time.Duration
-	// Finds says which alerts can find an attack. Defaults to those that somebody
-	// is told of: of level low and above, of rules that are not on trial.
+	// Finds says which alerts can find an attack. Defaults to those of level low
+	// and above, of rules that are not on trial.
 	Finds func(*holdfast.Alert) bool
 	// Plan says what follows from an alert. Without it no message is counted.
 	Plan func(holdfast.Alert) []holdfast.Action
 }
 
-func told(a *holdfast.Alert) bool { return a.Level >= holdfast.Low && a.Status != holdfast.Test }
+func onLevel(a *holdfast.Alert) bool { return a.Level >= holdfast.Low && a.Status != holdfast.Test }
 
 // Judge holds the alerts of a run against the labels:
 //
 //   - An alert is true if its account is one of an attack's accounts and its time
 //     lies between the attack's first event and Grace after its last, both
-//     included. Any other alert is false. The account of an alert is that of the
-//     event which completed it, whatever the rule groups by.
+//     included; of a campaign whose label has spans, between those of its events
+//     that reached the account. Any other alert is false. The account of an alert
+//     is that of the event which completed it, whatever the rule groups by.
 //   - An attack on an account is found by a true alert that Finds accepts.
 //   - A campaign is found by such an alert of a rule that does not group by
 //     account: one that speaks of a single account has not seen the campaign.
 //   - An attack is found in time if an alert that finds it is not later than the
 //     attacker's first session, or at all where no session began.
+//   - It is told in time if such an alert also writes to the account's owner or is
+//     of level high or above, so that somebody learns of it who can act.
 //   - The time to detection runs from the attack's first event to the earliest of
 //     the alerts that find it.
 //
@@ -48,8 +52,15 @@ type Judge struct {
 	options Options
 	labels  []Label
 	found   []finding          // by label
-	of      map[string][]int32 // by account: its labels
+	told    []finding          // by label: by alerts that somebody is told of
+	of      map[string][]reach // by account
 	rules   map[string]*ruleCount
+}
+
+// reach is an attack on an account.
+type reach struct {
+	label int32
+	Span
 }
 
 // finding is what found an attack first.
@@ -57,6 +68,15 @@ type finding struct {
 	found bool
 	at    holdfast.Instant
 }
+
+func (f *finding) add(at holdfast.Instant) {
+	if !f.found || at < f.at {
+		*f = finding{true, at}
+	}
+}
+
+// inTime reports whether it came before or with the attacker's session.
+func (f *finding) inTime(l *Label) bool { return f.found && (l.Session == 0 || f.at <= l.Session) }
 
 // ruleCount is what one rule's alerts came to.
 type ruleCount struct {
@@ -68,23 +88,24 @@ type ruleCount struct {
 	finds    map[int32]struct{} // labels
 	messages int
 	needless int // messages of level high and above to accounts not under attack
+	quiet    int // the like of a lower level
 }
 
 // NewJudge returns a judge that has seen no alert yet. It keeps the labels.
 func NewJudge(all []Label, opts Options) *Judge {
 	opts.Grace = cmp.Or(opts.Grace, DefaultGrace)
 	if opts.Finds == nil {
-		opts.Finds = told
+		opts.Finds = onLevel
 	}
 	j := &Judge{
-		options: opts, labels: all, found: make([]finding, len(all)),
-		of: make(map[string][]int32), rules: make(map[string]*ruleCount),
+		options: opts, labels: all, found: make([]finding, len(all)), told: make([]finding, len(all)),
+		of: make(map[string][]reach), rules: make(map[string]*ruleCount),
 	}
-	for i := range all {
-		for _, account := range all[i].Accounts {
-			if of := j.of[account]; len(of) == 0 || of[len(of)-1] != int32(i) { // a label may name one twice
-				j.of[account] = append(of, int32(i))
-			}
+	for i, l := range all {
+		for k, account := range l.Accounts {
+			span := l.span(k)
+			span.To = span.To.Add(opts.Grace)
+			j.of[account] = append(j.of[account], reach{int32(i), span})
 		}
 	}
 	return j
@@ -99,34 +120,40 @@ func (j *Judge) Alert(a *holdfast.Alert) {
 	}
 	r.alerts++
 	r.accounts[a.Account] = struct{}{}
-	right := j.attribute(a, r)
+	writes := j.options.Plan != nil && WritesToOwner(j.options.Plan(*a))
+	right := j.attribute(a, r, writes || a.Level >= holdfast.High)
 	if right {
 		r.right++
 	}
-	if j.options.Plan != nil && WritesToOwner(j.options.Plan(*a)) {
-		r.messages++
-		if !right && a.Level >= holdfast.High {
-			r.needless++
-		}
+	if !writes {
+		return
+	}
+	r.messages++
+	switch {
+	case right:
+	case a.Level >= holdfast.High:
+		r.needless++
+	default:
+		r.quiet++
 	}
 }
 
-// attribute notes which attacks an alert finds, and reports whether it belongs to
-// any.
-func (j *Judge) attribute(a *holdfast.Alert, r *ruleCount) bool {
+// attribute notes which attacks an alert finds, and whether somebody is told of it,
+// and reports whether it belongs to any.
+func (j *Judge) attribute(a *holdfast.Alert, r *ruleCount, told bool) bool {
 	right, finds := false, j.options.Finds(a)
-	for _, i := range j.of[a.Account] {
-		l := &j.labels[i]
-		if a.Time < l.From || a.Time > l.To.Add(j.options.Grace) {
+	for _, of := range j.of[a.Account] {
+		if a.Time < of.From || a.Time > of.To {
 			continue
 		}
 		right = true
-		if !finds || l.Campaign && byAccount(a.Group) {
+		if !finds || j.labels[of.label].Campaign && byAccount(a.Group) {
 			continue
 		}
-		r.finds[i] = struct{}{}
-		if f := &j.found[i]; !f.found || a.Time < f.at {
-			*f = finding{true, a.Time}
+		r.finds[of.label] = struct{}{}
+		j.found[of.label].add(a.Time)
+		if told {
+			j.told[of.label].add(a.Time)
 		}
 	}
 	return right
@@ -145,8 +172,11 @@ func WritesToOwner(actions []holdfast.Action) bool {
 
 // Traffic is what the events came to that the alerts are of.
 type Traffic struct {
-	Accounts int              // that the events speak of
-	From, To holdfast.Instant // of the first event and the last
+	Accounts int // that the events speak of
+	// AccountDays is how many pairs there are of an account and a day of UTC on
+	// which an event speaks of it; 0 if they are not counted.
+	AccountDays int
+	From, To    holdfast.Instant // of the first event and the last
 }
 
 // Days is how many days lie between the first event and the last.
@@ -169,37 +199,64 @@ func (j *Judge) Report(t Traffic) *Report {
 		report.Rules = append(report.Rules, rule)
 		report.Owners.Messages += rule.Messages
 		report.Owners.Needless += rule.Needless
+		report.Owners.Quiet += rule.Quiet
 	}
 	slices.SortStableFunc(report.Rules, func(a, b Rule) int {
 		return cmp.Or(cmp.Compare(b.Level, a.Level), cmp.Compare(b.Alerts, a.Alerts))
 	})
-	report.Owners.Accounts, report.Owners.Days = t.Accounts, t.Days()
-	report.Owners.BenignDays = max(0, float64(t.Accounts)*t.Days()-j.attacked(t))
-	if days := report.Owners.BenignDays; days > 0 {
-		rate := float64(report.Owners.Needless) / days * 10_000
-		report.Owners.Per10000 = &rate
-	}
+	o := &report.Owners
+	o.Accounts, o.Days = t.Accounts, t.Days()
+	under, touched := j.attacked(t)
+	o.BenignDays = max(0, float64(t.Accounts)*t.Days()-under)
+	o.Per10000, o.QuietPer10000 = per10000(o.Needless, o.BenignDays), per10000(o.Quiet, o.BenignDays)
+	o.ActiveDays = max(0, t.AccountDays-touched)
+	o.PerActive10000, o.QuietPerActive10000 = per10000(o.Needless, float64(o.ActiveDays)), per10000(o.Quiet, float64(o.ActiveDays))
 	return report
 }
 
-// attacked is for how many days accounts were under attack, the grace included,
-// summed over the accounts. What overlaps counts once, and what lies outside of
-// the traffic's time not at all.
-func (j *Judge) attacked(t Traffic) float64 {
+// per10000 is nil where there are no days.
+func per10000(n int, days float64) *float64 {
+	if days <= 0 {
+		return nil
+	}
+	rate := float64(n) / days * 10_000
+	return &rate
+}
+
+// attacked is for how long accounts were under attack, the grace included, in days
+// summed over the accounts, and on how many days of UTC that was. What overlaps
+// counts once, and what lies outside of the traffic's time not at all.
+func (j *Judge) attacked(t Traffic) (under float64, touched int) {
 	var total int64 // milliseconds: their sum may exceed a time.Duration
 	for _, of := range j.of {
 		attacks := slices.Clone(of)
-		slices.SortFunc(attacks, func(a, b int32) int { return cmp.Compare(j.labels[a].From, j.labels[b].From) })
-		counted := t.From // up to here
-		for _, i := range attacks {
-			from, to := max(counted, j.labels[i].From), min(t.To, j.labels[i].To.Add(j.options.Grace))
-			if to > from {
+		slices.SortFunc(attacks, func(a, b reach) int { return cmp.Compare(a.From, b.From) })
+		counted, next := t.From, int64(math.MinInt64) // up to here; from this day on
+		for _, attack := range attacks {
+			from, to := max(t.From, attack.From), min(t.To, attack.To)
+			if to < from {
+				continue
+			}
+			if first, last := max(next, dayOf(from)), dayOf(to); last >= first {
+				touched += int(last - first + 1)
+				next = last + 1
+			}
+			if from = max(counted, from); to > from {
 				total += to.Sub(from).Milliseconds()
 				counted = to
 			}
 		}
 	}
-	return float64(total) / float64(day.Milliseconds())
+	return float64(total) / float64(day.Milliseconds()), touched
+}
+
+// dayOf is the number of a day of UTC.
+func dayOf(t holdfast.Instant) int64 {
+	n := int64(t) / int64(day)
+	if int64(t)%int64(day) < 0 {
+		n--
+	}
+	return n
 }
 
 // rule is what is reported of one rule.
@@ -216,11 +273,11 @@ func (j *Judge) rule(id string) Rule {
 	return Rule{
 		Rule: id, Level: r.level, Status: r.status, Alerts: r.alerts, True: r.right, False: r.alerts - r.right,
 		Precision: float64(r.right) / float64(r.alerts), Accounts: len(r.accounts), Finds: finds,
-		Messages: r.messages, Needless: r.needless,
+		Messages: r.messages, Needless: r.needless, Quiet: r.quiet,
 	}
 }
 
-// maxExamples is how many missed attacks of a scenario are named.
+// maxExamples is how many missed attacks of a scenario are named as examples.
 const maxExamples = 5
 
 // scenarios is what became of the attacks, by kind.
@@ -254,7 +311,7 @@ func (j *Judge) Outcome(t Traffic, chosen func(*Label) bool) Scenario {
 	var s Scenario
 	var took []time.Duration
 	for i := range j.labels {
-		l, f := &j.labels[i], j.found[i]
+		l, f, told := &j.labels[i], &j.found[i], &j.told[i]
 		if l.To.Add(j.options.Grace) < t.From || l.From > t.To || !chosen(l) {
 			continue
 		}
@@ -263,15 +320,19 @@ func (j *Judge) Outcome(t Traffic, chosen func(*Label) bool) Scenario {
 			s.Found++
 			took = append(took, f.at.Sub(l.From))
 		}
-		if f.found && (l.Session == 0 || f.at <= l.Session) {
+		if f.inTime(l) {
 			s.InTime++
+		}
+		if told.inTime(l) {
+			s.Told++
 		} else if len(s.Missed) < maxExamples {
-			s.Missed = append(s.Missed, Missed{Account: l.Accounts[0], From: l.From, Late: f.found})
+			s.Missed = append(s.Missed, Missed{Account: l.Accounts[0], From: l.From, Found: f.inTime(l), Late: told.found})
 		}
 	}
 	if s.Attacks > 0 {
 		s.FoundShare = float64(s.Found) / float64(s.Attacks)
 		s.InTimeShare = float64(s.InTime) / float64(s.Attacks)
+		s.ToldShare = float64(s.Told) / float64(s.Attacks)
 	}
 	if len(took) > 0 {
 		median := medianOf(took).Seconds()

@@ -104,6 +104,55 @@ func TestACampaignIsFoundByRulesThatSeeMoreThanOneAccount(t *testing.T) {
 	}
 }
 
+func TestACampaignIsOnAnAccountOnlyWhileItReachesIt(t *testing.T) {
+	campaign := Label{
+		Scenario: "low-and-slow", Accounts: []string{"a", "b"}, Campaign: true, From: at(t, "10:00"), To: at(t, "20:00"),
+		Spans: []Span{{at(t, "10:00"), at(t, "10:05")}, {at(t, "12:00"), at(t, "20:00")}},
+	}
+	j := NewJudge([]Label{campaign}, Options{})
+	for _, of := range []struct{ account, clock string }{{"a", "10:20"}, {"a", "10:21"}, {"b", "11:59"}, {"b", "12:00"}} {
+		j.Alert(alert(t, "spray", of.account, of.clock))
+	}
+	r := j.Report(Traffic{Accounts: 2, AccountDays: 4, From: at(t, "00:00"), To: at(t, "00:00").Add(2 * day)})
+	if r.Rules[0].True != 2 || r.Rules[0].False != 2 {
+		t.Errorf("%+v", r.Rules[0])
+	}
+	if o := r.Owners; int(o.BenignDays*24*60+0.5) != 4*24*60-20-(8*60+15) || o.ActiveDays != 2 {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestSomebodyIsTold has an attack whose session begins at 10:10 and one that has
+// none, on which rules of several levels speak up.
+func TestSomebodyIsTold(t *testing.T) {
+	for name, tt := range map[string]struct {
+		level        holdfast.Level
+		clock        string
+		writes       bool
+		inTime, told int
+	}{
+		"of level medium, to the owner":               {holdfast.Medium, "10:05", true, 1, 1},
+		"of level low, to the owner":                  {holdfast.Low, "10:05", true, 1, 1},
+		"of level medium, to nobody":                  {holdfast.Medium, "10:05", false, 1, 0},
+		"of level high, to nobody but a console":      {holdfast.High, "10:05", false, 1, 1},
+		"of level high, after the session":            {holdfast.High, "10:11", true, 0, 0},
+		"of level informational, which finds nothing": {holdfast.Informational, "10:05", true, 0, 0},
+	} {
+		j := NewJudge([]Label{label(t, "story", "ana", "10:00", "10:20", "10:10")}, Options{Plan: func(holdfast.Alert) []holdfast.Action {
+			if tt.writes {
+				return []holdfast.Action{{Kind: holdfast.NotifyOwner}}
+			}
+			return nil
+		}})
+		a := alert(t, "burst", "ana", tt.clock)
+		a.Level = tt.level
+		j.Alert(a)
+		if s := j.Report(wholeDay(t)).Attacks; s.InTime != tt.inTime || s.Told != tt.told {
+			t.Errorf("%s: in time %d, told %d, want %d and %d", name, s.InTime, s.Told, tt.inTime, tt.told)
+		}
+	}
+}
+
 func TestTheEarliestAlertCounts(t *testing.T) {
 	j := NewJudge([]Label{label(t, "story", "ana", "10:00", "11:00", "10:20")}, Options{})
 	j.Alert(alert(t, "late", "ana", "10:30"))
@@ -138,7 +187,7 @@ func TestTheMedianOfAnEvenNumberIsTheMeanOfTheMiddleTwo(t *testing.T) {
 func TestBenignAccountDays(t *testing.T) {
 	start := at(t, "00:00")
 	hour := func(n int) holdfast.Instant { return start.Add(time.Duration(n) * time.Hour) }
-	traffic := Traffic{Accounts: 3, From: start, To: hour(48)}
+	traffic := Traffic{Accounts: 3, AccountDays: 6, From: start, To: hour(48)}
 	attack := func(account string, from, to int) Label {
 		return Label{Scenario: "story", Accounts: []string{account}, From: hour(from), To: hour(to)}
 	}
@@ -150,6 +199,9 @@ func TestBenignAccountDays(t *testing.T) {
 	o := j.Report(traffic).Owners
 	if o.Accounts != 3 || o.Days != 2 || int(o.BenignDays*24+0.5) != 3*48-18-3 {
 		t.Errorf("%+v: %v hours", o, o.BenignDays*24)
+	}
+	if o.ActiveDays != 6-2-2 { // ana's two, ben's second one and, with the end of the traffic, the third
+		t.Errorf("%d account-days with events", o.ActiveDays)
 	}
 }
 
@@ -203,7 +255,7 @@ func TestReport(t *testing.T) {
 	} {
 		j.Alert(a)
 	}
-	report := j.Report(Traffic{Accounts: 7, From: at(t, "00:00"), To: at(t, "00:00").Add(2 * day)})
+	report := j.Report(Traffic{Accounts: 7, AccountDays: 11, From: at(t, "00:00"), To: at(t, "00:00").Add(2 * day)})
 	for name, write := range map[string]func(*bytes.Buffer) error{
 		"report.txt": func(b *bytes.Buffer) error { return report.WriteText(b) },
 		"report.md":  func(b *bytes.Buffer) error { return report.WriteMarkdown(b) },

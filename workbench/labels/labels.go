@@ -28,8 +28,25 @@ type Label struct {
 	// From and To are the event times of the attack's first and last event.
 	From holdfast.Instant `json:"from"`
 	To   holdfast.Instant `json:"to"`
+	// Spans say of a campaign when it reached each of the accounts, in their order.
+	// Without them, it reaches each from its first event to its last.
+	Spans []Span `json:"spans,omitempty"`
 	// Session is when the attacker's first session began; 0 if none did.
 	Session holdfast.Instant `json:"session,omitzero"`
+}
+
+// Span is the time from a first event to a last one.
+type Span struct {
+	From holdfast.Instant `json:"from"`
+	To   holdfast.Instant `json:"to"`
+}
+
+// span is when the attack was on the account at an index of Accounts.
+func (l *Label) span(index int) Span {
+	if len(l.Spans) == 0 {
+		return Span{l.From, l.To}
+	}
+	return l.Spans[index]
 }
 
 // maxLine bounds a line, in bytes: a campaign names many accounts.
@@ -75,6 +92,13 @@ func (l *Label) check() error {
 		return errors.New("the attack ends before it begins")
 	case l.Session != 0 && l.Session < l.From:
 		return errors.New("the attacker's session begins before the attack")
+	case len(l.Spans) > 0 && len(l.Spans) != len(l.Accounts):
+		return fmt.Errorf("the label has spans for %d of %d accounts: give one for each, in their order, or none", len(l.Spans), len(l.Accounts))
+	}
+	for i, s := range l.Spans {
+		if s.From < l.From || s.To > l.To || s.To < s.From {
+			return fmt.Errorf("span %d does not lie within the attack, from its beginning to its end", i+1)
+		}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -27,7 +28,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		_ = aligned.Flush() // to memory
 		text.WriteByte('\n')
 	}
-	text.WriteString(r.owners() + "\n")
+	text.WriteString(r.notes() + "\n")
 	for line := range strings.Lines(text.String()) {
 		if _, err := io.WriteString(w, strings.TrimRight(line, " \n")+"\n"); err != nil {
 			return err
@@ -52,7 +53,7 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 		}
 		text.WriteByte('\n')
 	}
-	text.WriteString(r.owners() + "\n")
+	text.WriteString(r.notes() + "\n")
 	_, err := text.WriteTo(w)
 	return err
 }
@@ -68,9 +69,10 @@ type table struct {
 // events name.
 func (r *Report) tables(name func(string) string) []table {
 	scenarios := table{
-		head:   []string{"Scenario", "Attacks", "Found", "In time", "Share in time", "Median time", "Not in time, for example"},
-		number: []bool{false, true, true, true, true, true, false},
+		head:   []string{"Scenario", "Attacks", "Found", "In time", "Share", "Told in time", "Share", "Median time"},
+		number: []bool{false, true, true, true, true, true, true, true},
 	}
+	missed := table{head: []string{"Not told in time", "For example"}, number: []bool{false, false}}
 	add := func(title string, s *Scenario) {
 		median := "-"
 		if s.Median != nil {
@@ -78,8 +80,11 @@ func (r *Report) tables(name func(string) string) []table {
 		}
 		scenarios.rows = append(scenarios.rows, []string{
 			title, strconv.Itoa(s.Attacks), strconv.Itoa(s.Found), strconv.Itoa(s.InTime),
-			Percent(s.InTime, s.Attacks), median, examples(s, name),
+			Percent(s.InTime, s.Attacks), strconv.Itoa(s.Told), Percent(s.Told, s.Attacks), median,
 		})
+		if len(s.Missed) > 0 {
+			missed.rows = append(missed.rows, []string{title, examples(s, name)})
+		}
 	}
 	for i := range r.Scenarios {
 		add(name(r.Scenarios[i].Scenario), &r.Scenarios[i])
@@ -106,23 +111,22 @@ func (r *Report) tables(name func(string) string) []table {
 			Percent(one.True, one.Alerts), strconv.Itoa(one.Accounts), finds(one, name),
 		})
 	}
-	all := []table{scenarios}
-	if len(rules.rows) > 0 {
-		all = append(all, rules)
-	}
-	return all
+	return slices.DeleteFunc([]table{scenarios, missed, rules, r.owners()}, func(t table) bool { return len(t.rows) == 0 })
 }
 
 func examples(s *Scenario, name func(string) string) string {
 	var all []string
 	for _, m := range s.Missed {
 		one := name(m.Account)
-		if m.Late {
+		switch {
+		case m.Late:
 			one += " (late)"
+		case m.Found:
+			one += " (found)"
 		}
 		all = append(all, one)
 	}
-	if more := s.Attacks - s.InTime - len(s.Missed); more > 0 && len(all) > 0 {
+	if more := s.Attacks - s.Told - len(s.Missed); more > 0 && len(all) > 0 {
 		all = append(all, "…")
 	}
 	return strings.Join(all, ", ")
@@ -137,12 +141,38 @@ func finds(r *Rule, name func(string) string) string {
 }
 
 // owners says how often owners are written to.
-func (r *Report) owners() string {
+func (r *Report) owners() table {
 	o := &r.Owners
-	text := fmt.Sprintf("%d alerts write to the owner; %d of them are of level high or above and on an account not under attack.", o.Messages, o.Needless)
-	if o.Per10000 != nil {
-		text += fmt.Sprintf("\nThat is %.2f for 10,000 benign account-days (%d accounts over %.2f days, %.0f account-days without those under attack).",
-			*o.Per10000, o.Accounts, o.Days, o.BenignDays)
+	rate := func(r *float64) string {
+		if r == nil {
+			return "-"
+		}
+		return strconv.FormatFloat(*r, 'f', 2, 64)
+	}
+	return table{
+		head:   []string{"Messages to owners", "Number", "Per 10,000 benign account-days", "Per 10,000 with events"},
+		number: []bool{false, true, true, true},
+		rows: [][]string{
+			{"needless, level high and above", strconv.Itoa(o.Needless), rate(o.Per10000), rate(o.PerActive10000)},
+			{"needless, below high", strconv.Itoa(o.Quiet), rate(o.QuietPer10000), rate(o.QuietPerActive10000)},
+			{"all", strconv.Itoa(o.Messages), "", ""},
+		},
+	}
+}
+
+// notes say what the tables' words mean.
+func (r *Report) notes() string {
+	o := &r.Owners
+	text := `In time: before or at the attacker's session. Told in time: so by an alert that writes to the owner or
+is of level high or above. Found in time by other alerts only: (found). Told after the session: (late).
+Needless: while the account was not under attack.`
+	if o.BenignDays > 0 {
+		text += fmt.Sprintf(" %d accounts over %.2f days have %.0f account-days without those\nunder attack",
+			o.Accounts, o.Days, o.BenignDays)
+		if o.ActiveDays > 0 {
+			text += fmt.Sprintf("; on %d of them there are events", o.ActiveDays)
+		}
+		text += "."
 	}
 	return text
 }

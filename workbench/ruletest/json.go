@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/internal/diag"
 )
 
 // The report as JSON: the format of `holdfast test --format json`.
@@ -14,6 +15,7 @@ type (
 		Failed   int        `json:"failed"`
 		Tests    []jsonTest `json:"tests"`
 		Untested []string   `json:"untested_rules,omitempty"`
+		Broken   diag.List  `json:"diagnostics,omitempty"`
 	}
 	jsonTest struct {
 		File    string       `json:"file"`
@@ -57,7 +59,7 @@ type (
 
 // WriteJSON writes the report for programs, as one object.
 func (r *Report) WriteJSON(w io.Writer) error {
-	out := jsonReport{Failed: r.Failed(), Tests: []jsonTest{}, Untested: r.Untested}
+	out := jsonReport{Failed: r.Failed(), Tests: []jsonTest{}, Untested: r.Untested, Broken: r.Broken}
 	out.Passed = len(r.Results) - out.Failed
 	for i := range r.Results {
 		out.Tests = append(out.Tests, r.Results[i].json())

@@ -1,6 +1,7 @@
 package ruletest
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -28,6 +29,9 @@ func (m *mapping) moment(key string, start holdfast.Instant) (holdfast.Instant, 
 	case n.Tag == "!!int" && n.Value != "0":
 		m.d.failHint(n, "write a unit: "+n.Value+"s, "+n.Value+"m or "+n.Value+"h", "`%s` has no unit", key)
 		return 0, false
+	case errors.Is(err, expression.ErrTooLong):
+		m.d.failHint(n, "the longest is "+expression.LongestDuration, "`%s` is too long a duration", key)
+		return 0, false
 	case err != nil || since < 0:
 		m.d.failHint(n, "write 4m, 1h30m or 2d from the start of the test, or 2026-11-24T08:30:00Z", "`%s` is no time: %s", key, kindOf(n))
 		return 0, false
@@ -51,6 +55,8 @@ func (m *mapping) span(key string) time.Duration {
 		m.d.fail(n, "`%s` must be a duration such as 30s, not %s", key, kindOf(n))
 	case n.Tag == "!!int" && n.Value != "0":
 		m.d.failHint(n, "write a unit: "+n.Value+"s, "+n.Value+"m or "+n.Value+"h", "`%s` has no unit", key)
+	case errors.Is(err, expression.ErrTooLong):
+		m.d.failHint(n, "the longest is "+expression.LongestDuration, "`%s` is too long a duration", key)
 	case err != nil:
 		m.d.failHint(n, "a duration is written 30s, 10m, 1h30m or 2d", "`%s` is not a duration", key)
 	case v < 0:

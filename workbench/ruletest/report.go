@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/holdfastd/holdfast/internal/diag"
 )
 
 // Report is what came of a run, for whoever reads it.
@@ -14,6 +16,9 @@ type Report struct {
 	// only some tests were run, which says nothing of the others.
 	Untested []string
 	Rules    int
+	// Broken is what is wrong with the files. Where there is an error in it, no test
+	// was run. The text for people leaves it out, since it is drawn elsewhere.
+	Broken diag.List
 }
 
 // Failed counts the tests that failed.

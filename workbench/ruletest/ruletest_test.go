@@ -115,7 +115,7 @@ func TestWhatPassesAndWhatFails(t *testing.T) {
 }
 
 func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
-	for _, name := range []string{"everything", "names"} {
+	for _, name := range []string{"everything", "names", "long"} {
 		content, err := os.ReadFile(filepath.Join("testdata", "broken", name+"_test.yaml"))
 		if err != nil {
 			t.Fatal(err)

@@ -46,6 +46,8 @@ func (i *importer) correlation(d *document) (string, bool) {
 		return "", false
 	}
 	c := &correlation{importer: i, document: d, body: body, kind: body.text("type"), ok: i.supported(d)}
+	c.ok = i.texts(body, "type", "timespan") && c.ok
+	c.ok = i.lists(body, "group-by") && c.ok
 	for _, key := range body.names {
 		if !slices.Contains([]string{"type", "rules", "group-by", "timespan", "condition", "aliases", "generate"}, key) {
 			c.fail(body.keys[key], "`%s` in a correlation is not supported", key)

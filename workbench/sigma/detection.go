@@ -32,7 +32,8 @@ func (i *importer) rule(d *document) (expr, bool) {
 
 // supported refuses what stands for a whole rule.
 func (i *importer) supported(d *document) bool {
-	ok := true
+	ok := i.texts(d.mapping, textKeys...)
+	ok = i.lists(d.mapping, listKeys...) && ok
 	if taxonomy := d.text("taxonomy"); taxonomy != "" && taxonomy != "sigma" {
 		i.refuse(d.reader, d.values["taxonomy"], "taxonomy `%s` is not supported, only `sigma`", taxonomy)
 		ok = false
@@ -56,7 +57,7 @@ func (i *importer) logsource(d *document) (expr, bool) {
 		return expr{}, false
 	}
 	var wanted logsource
-	ok := true
+	ok := i.texts(m, "category", "product", "service", "definition")
 	for _, key := range m.names {
 		switch key {
 		case "category":
@@ -92,7 +93,7 @@ func (i *importer) detection(d *document) (expr, bool) {
 		i.refuse(d.reader, n, "a detection with more than %d selections", maxSelections)
 		return expr{}, false
 	}
-	ok := true
+	ok := i.lists(m, "condition")
 	selections := make(map[string]expr, len(m.names))
 	var names []string
 	for _, name := range m.names {

@@ -106,7 +106,7 @@ var plainField = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-
 // ReadMapping reads a mapping. The error is a [diag.List] of everything that is
 // wrong with it.
 func ReadMapping(src rules.Source) (*Mapping, error) {
-	i := importer{}
+	i := importer{refused: map[diag.Diagnostic]bool{}}
 	m := &Mapping{fields: map[string]field{}}
 	r := reader{src.Name}
 	top, ok := i.mappingFile(r, src)
@@ -195,7 +195,11 @@ func (i *importer) readValues(r reader, f *field, n *yaml.Node) {
 		return
 	}
 	for _, v := range values.names {
-		f.values[strings.ToLower(v)] = i.condition(r, values.values[v])
+		value := strings.ToLower(v)
+		if _, taken := f.values[value]; taken {
+			i.refuse(r, values.keys[v], "value `%s` is given twice: the case of a value makes no difference", v)
+		}
+		f.values[value] = i.condition(r, values.values[v])
 	}
 }
 
@@ -217,29 +221,11 @@ func (i *importer) readSources(r reader, m *Mapping, n *yaml.Node) {
 			i.refuseHint(r, item, "write match: type == \"…\"", "the log source has no `match`")
 			continue
 		}
-		m.sources = append(m.sources, mappedSource{
-			logsource{x.text("category"), x.text("product"), x.text("service")},
-			i.condition(r, x.values["match"]),
-		})
+		i.texts(x, "category", "product", "service")
+		source := logsource{x.text("category"), x.text("product"), x.text("service")}
+		if _, taken := m.source(source); taken {
+			i.refuse(r, item, "the log source with %s is given twice", source)
+		}
+		m.sources = append(m.sources, mappedSource{source, i.condition(r, x.values["match"])})
 	}
-}
-
-// condition reads a condition in the rule language.
-func (i *importer) condition(r reader, n *yaml.Node) expr {
-	if n.Kind != yaml.ScalarNode {
-		i.refuse(r, n, "a condition must be a text")
-		return expr{}
-	}
-	program, problems := expression.Compile(n.Value, nil)
-	for _, p := range problems {
-		i.refuseAt(r, within(n, len(string([]rune(n.Value)[:min(p.From, len([]rune(n.Value)))]))), p.Hint, "%s", p.Message)
-	}
-	if program != nil && program.SeesAlerts {
-		i.refuse(r, n, "a Sigma rule can't be about alerts")
-	}
-	e := atom(strings.Join(strings.Fields(n.Value), " "))
-	if strings.ContainsAny(n.Value, "|&") || strings.Contains(n.Value, " and ") || strings.Contains(n.Value, " or ") {
-		e.op = "mixed" // brackets around it, whatever stands beside
-	}
-	return e
 }

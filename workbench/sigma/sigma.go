@@ -10,7 +10,6 @@ package sigma
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -49,7 +48,7 @@ type Result struct {
 // Import turns the correlations among the sources into rules. A correlation and
 // the rules it names may stand in different files.
 func Import(sources []rules.Source, m *Mapping) Result {
-	i := importer{mapping: m, byRef: map[string]*document{}, ids: map[string]bool{}}
+	i := importer{mapping: m, byRef: map[string]*document{}, ids: map[string]bool{}, refused: map[diag.Diagnostic]bool{}}
 	for _, src := range sources {
 		i.read(src)
 	}
@@ -90,6 +89,7 @@ type importer struct {
 	byRef     map[string]*document // by name and by id
 	ids       map[string]bool      // those given to rules
 	found     diag.List
+	refused   map[diag.Diagnostic]bool // those of found that are errors
 }
 
 // document is one Sigma rule, or one correlation.
@@ -114,7 +114,8 @@ func (i *importer) refuseHint(r reader, n *yaml.Node, hint, format string, args 
 
 func (i *importer) refuseAt(r reader, pos diag.Pos, hint, format string, args ...any) {
 	d := diag.Diagnostic{File: r.name, Pos: pos, Message: fmt.Sprintf(format, args...), Hint: hint}
-	if !slices.Contains(i.found, d) { // a rule may be in two correlations
+	if !i.refused[d] { // a rule may be in two correlations
+		i.refused[d] = true
 		i.found = append(i.found, d)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"gopkg.in/yaml.v3"
 )
 
 // written is a rule as it is written out.
@@ -123,10 +125,11 @@ func about(d *document) string {
 		if slices.Contains(carried, key) {
 			continue
 		}
-		text := strings.Join(values(d.texts(key)), ", ")
-		if text == "" {
-			text = "…"
+		items := values(d.texts(key))
+		if n := d.values[key]; len(items) == 0 || n.Kind == yaml.SequenceNode && len(items) < len(n.Content) {
+			items = append(items, "…") // for what is no text
 		}
+		text := strings.Join(items, ", ")
 		if r := []rune(text); len(r) > longest {
 			text = string(r[:longest]) + "…"
 		}

@@ -96,7 +96,7 @@ func (w *world) open(index uint32) account {
 		flag  accountFlags
 		share float64
 	}{
-		{unstated, 0.12}, {hasWork, 0.35}, {usesVPN, 0.04}, {prefersVoice, 0.003}, {usesKiosk, 0.06},
+		{unstated, 0.12}, {hasWork, 0.35}, {usesVPN, 0.04}, {prefersVoice, 0.005}, {usesKiosk, 0.06},
 	} {
 		if d.chance(f.share) {
 			a.flags |= f.flag
@@ -249,10 +249,37 @@ func (w *world) networkOf(index uint32, a *account, m *model, at holdfast.Instan
 		offices := uint64(1 + w.opts.Accounts/(20*len(w.atlas.cities)))
 		return client{a.work, w.atlas.networks[a.work].address(w.mix(number%offices, saltWork))}
 	case m.phone && d.chance(0.4):
-		n := &w.atlas.networks[a.mobile]
-		return client{a.mobile, n.address(w.mix(number, saltMobile+day<<8+uint64(hour/6)<<4))}
+		return w.onCarrier(index, a, at)
 	}
 	return w.atHome(index, a, at)
+}
+
+// onCarrier is where a phone is that uses its carrier's network: an address for
+// some hours of the day.
+func (w *world) onCarrier(index uint32, a *account, at holdfast.Instant) client {
+	_, hour := w.local(a, at)
+	day := uint64(at) / uint64(24*time.Hour)
+	return client{a.mobile, w.atlas.networks[a.mobile].address(w.mix(uint64(index), saltMobile+day<<8+uint64(hour/6)<<4))}
+}
+
+// strays has a device turn up at another address in the middle of what it does: a
+// phone leaves the Wi-Fi or finds it; others, and those that travel, are given
+// another address of their network.
+func (w *world) strays(f *flow) {
+	from := w.atlas.networks[f.client.network].kind
+	if f.own && models[f.device.model].phone {
+		index := uint32(f.account)
+		switch a := &w.accounts[index]; {
+		case a.away != a.city:
+		case from == fixedLine:
+			f.client = w.onCarrier(index, a, f.at)
+			return
+		case from == mobileCarrier && w.dice.chance(0.6):
+			f.client = w.atHome(index, a, f.at)
+			return
+		}
+	}
+	w.moves(f)
 }
 
 // atHome is the network of the owner's household. Six in ten get another address

@@ -35,20 +35,21 @@ type scenario struct {
 
 // assault is an attack under way: the events become a label.
 type assault struct {
-	label  labels.Label
-	number []uint64 // of the accounts that it reached
+	label   labels.Label
+	reached []uint64      // the indexes of accounts
+	spans   []labels.Span // when each of them was
 }
 
 // saw notes an event of the attack.
 func (a *assault) saw(s *step) {
-	l := &a.label
-	if len(a.number) == 0 || s.at < l.From {
-		l.From = s.at
+	i := slices.Index(a.reached, s.account)
+	if i < 0 {
+		a.reached = append(a.reached, s.account)
+		a.spans = append(a.spans, labels.Span{From: s.at, To: s.at})
+		return
 	}
-	l.To = max(l.To, s.at)
-	if !slices.Contains(a.number, s.account) {
-		a.number = append(a.number, s.account)
-	}
+	span := &a.spans[i]
+	span.From, span.To = min(span.From, s.at), max(span.To, s.at)
 }
 
 // got notes that the attacker is in.
@@ -100,7 +101,11 @@ func (w *world) plans() []plan {
 // a campaign of one of the other scenarios.
 const campaignShare = 16
 
-// when an attack begins, at any hour: early enough to be over at the end, and most
+// attackHours is how many attacks begin from hour to hour of UTC, in percent of the
+// mean: many attackers have working hours, in many places. A guess.
+var attackHours = [24]int{90, 82, 74, 70, 70, 76, 88, 100, 110, 116, 120, 124, 126, 128, 126, 122, 116, 110, 106, 108, 112, 114, 108, 104}
+
+// when an attack begins, at its hour: early enough to be over at the end, and most
 // often not on the first day, when nothing is known of anyone.
 func (w *world) when(length time.Duration) holdfast.Instant {
 	span := w.end.Sub(w.start)
@@ -108,20 +113,32 @@ func (w *world) when(length time.Duration) holdfast.Instant {
 	if w.dice.chance(0.12) {
 		first = 0
 	}
-	return w.start.Add(w.dice.between(first, max(first, span-length)))
+	const most = 130 // of attackHours
+	for {
+		at := w.start.Add(w.dice.between(first, max(first, span-length)))
+		if w.dice.below(most) < attackHours[int64(at)/int64(time.Hour)%24] {
+			return at
+		}
+	}
 }
 
 // strike begins a planned attack.
 func (w *world) strike(p plan) {
 	a := &assault{label: labels.Label{Scenario: p.scenario.name, Campaign: p.campaign}}
 	p.scenario.begin(w, a, p.at)
-	if len(a.number) == 0 {
+	if len(a.reached) == 0 {
 		return
 	}
-	for _, n := range a.number {
-		a.label.Accounts = append(a.label.Accounts, string(appendAccount(nil, n)))
+	l := &a.label
+	l.From, l.To = a.spans[0].From, a.spans[0].To
+	for i, index := range a.reached {
+		l.Accounts = append(l.Accounts, string(appendAccount(nil, index)))
+		l.From, l.To = min(l.From, a.spans[i].From), max(l.To, a.spans[i].To)
 	}
-	w.labels = append(w.labels, a.label)
+	if l.Campaign {
+		l.Spans = a.spans
+	}
+	w.labels = append(w.labels, *l)
 }
 
 // victim picks an account that is good for an attack. Nine in ten have been seen
@@ -193,25 +210,64 @@ func (w *world) plunders(f *flow, index uint32, changes float64) {
 	if d.chance(changes) {
 		f.wait(30*time.Second, 20*time.Minute)
 		for p := 1.0; d.chance(p); p = 0.35 {
-			f.doesWith(accountChanged, pick(d, []detail{newPassword, newSecondFactor, newRecovery, newPassword}))
+			w.locksOut(f, index)
 			f.wait(20*time.Second, 6*time.Minute)
 		}
 	}
-	if d.chance(0.3) {
-		theirs := f.session
-		a := &w.accounts[index]
-		o := w.owner(index, f.at.Add(d.between(10*time.Minute, 8*time.Hour)), 0)
-		if own := a.session(0, o.at); own != nil {
-			o.session = own.id
-			o.doesWith(accountChanged, newPassword)
-			o.wait(5*time.Second, time.Minute)
+	noticed := d.chance(0.3)
+	until := f.at.Add(d.between(10*time.Minute, 8*time.Hour))
+	if d.chance(0.55) { // comes back to it, as owners do to theirs
+		w.returns(f, until)
+	}
+	if noticed {
+		w.notices(index, f.session, until)
+	}
+}
+
+// locksOut is a change of what the owner would get the account back with; the
+// address for mail first of all.
+func (w *world) locksOut(f *flow, index uint32) {
+	what := pick(w.dice, []detail{
+		newEmail, newEmail, newEmail, newPassword, newPassword, newPassword,
+		newSecondFactor, newSecondFactor, newRecovery, newRecovery, newNumber,
+	})
+	if what == newNumber {
+		theirs := f.phone
+		f.phone = newPhone(w.accounts[index].city, w.dice.source.Uint64()>>32)
+		defer func() { f.phone = theirs }() // support gives the account its number back
+	}
+	w.changes(f, what)
+}
+
+// returns is the session's use in the hours after it began.
+func (w *world) returns(f *flow, until holdfast.Instant) {
+	for range w.dice.from(1, 4) {
+		later := f.at.Add(w.dice.between(3*time.Minute, 2*time.Hour))
+		if later >= until {
+			return
 		}
-		o.session = theirs
-		o.doesWith(sessionEnded, ended)
-		for i := range a.sessions { // a stolen one was the owner's, too
-			if a.sessions[i].id == theirs {
-				a.sessions[i].ends = o.at
-			}
+		f.at = later
+		if w.dice.chance(0.25) {
+			w.moves(f)
+		}
+		f.does(sessionSeen)
+	}
+}
+
+// notices is an owner who finds a stranger's session, and ends it.
+func (w *world) notices(index uint32, theirs uint64, at holdfast.Instant) {
+	a := &w.accounts[index]
+	o := w.owner(index, at, 0)
+	if own := a.session(0, o.at); own != nil {
+		o.session = own.id
+		o.doesWith(accountChanged, newPassword)
+		o.wait(5*time.Second, time.Minute)
+	}
+	o.session = theirs
+	o.doesWith(sessionEnded, ended)
+	for i := range a.sessions { // a stolen one was the owner's, too
+		if a.sessions[i].id == theirs {
+			a.sessions[i].ends = o.at
 		}
 	}
 }

@@ -64,11 +64,13 @@ func (w *world) burst(a *assault, at holdfast.Instant) {
 	f.asks(c, login)
 	for i := range n {
 		f.sends()
-		if i < n-1 {
-			f.wait(low, high)
+		if i == n-1 {
+			break
 		}
+		f.wait(low, high)
 		if d.chance(0.2) {
 			w.moves(&f)
+			f.expires()
 			f.asks(c, login)
 		}
 	}
@@ -109,11 +111,25 @@ func (w *world) bruteForce(a *assault, at holdfast.Instant) {
 	if d.chance(0.4) {
 		high = 50 * time.Second
 	}
+	c := sms
+	switch w.accounts[index].way { // of some, the password is known
+	case byPasswordAndTOTP:
+		c, f.second = totp, true
+	case byPasswordAndSMS:
+		f.second = true
+	default:
+	}
 	for range d.from(1, 3) {
-		f.asks(sms, login)
+		if f.asked != 0 {
+			f.expires() // that of before
+		}
+		f.asks(c, login)
 		f.sends()
 		f.wait(5*time.Second, 30*time.Second)
 		for range d.from(4, 14) {
+			if f.at >= f.asked.Add(f.life()-time.Minute) {
+				break
+			}
 			f.does(codeRejected)
 			f.wait(700*time.Millisecond, high)
 			if d.chance(0.08) {
@@ -122,6 +138,7 @@ func (w *world) bruteForce(a *assault, at holdfast.Instant) {
 		}
 		if d.chance(0.05) {
 			f.does(codeAccepted)
+			f.second = false
 			w.takesOver(&f, index, 0.75)
 			return
 		}
@@ -246,6 +263,6 @@ func (w *world) recoveryChange(a *assault, at holdfast.Instant) {
 	f.starts()
 	a.got(f.at, w.end)
 	f.wait(20*time.Second, 15*time.Minute)
-	f.doesWith(accountChanged, pick(d, []detail{newSecondFactor, newRecovery}))
+	w.changes(&f, pick(d, []detail{newSecondFactor, newRecovery, newEmail}))
 	w.plunders(&f, index, 0.5)
 }

@@ -21,9 +21,28 @@ func (w *world) tries(f *flow, index uint32, right bool) {
 		f.second = true
 		f.asks([]channel{byPasswordAndSMS: sms, byPasswordAndTOTP: totp, byPasswordAndPush: push}[acc.way], login)
 		f.sends()
-		f.expires()
+		w.fails(f)
 		f.second = false
 	}
+}
+
+// fails is a second factor that is not the attacker's: it is guessed, or denied by
+// the owner, or runs out.
+func (w *world) fails(f *flow) {
+	d := w.dice
+	guessed := *f // the attacker goes on with the next account
+	switch {
+	case f.channel == push && d.chance(0.5):
+		guessed.wait(4*time.Second, 40*time.Second)
+		guessed.does(codeRejected)
+		return
+	case f.channel != push && d.chance(0.5):
+		for range d.from(1, 3) {
+			guessed.wait(2*time.Second, 15*time.Second)
+			guessed.does(codeRejected)
+		}
+	}
+	f.expires()
 }
 
 // stuffing: passwords that leaked elsewhere, tried on many accounts from few
@@ -96,7 +115,7 @@ func (w *world) pumping(a *assault, at holdfast.Instant) {
 		}
 		f.at, f.attack = at, a
 		f.device.id = d.source.Uint64() | 1
-		f.account, f.phone = w.newNumber(), newPhone(city, number)
+		f.account, f.phone = w.another(), newPhone(city, number)
 		f.asks(sms, p)
 		f.sends()
 		f.expires()

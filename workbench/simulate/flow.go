@@ -55,7 +55,7 @@ type detail uint8
 type step struct {
 	at      holdfast.Instant
 	order   uint64
-	account uint64 // the number behind its id
+	account uint64 // its index
 	device  uint64 // 0: none
 	session uint64 // 0: none
 	attempt uint64 // 0: none
@@ -74,13 +74,15 @@ type step struct {
 type flow struct {
 	w       *world
 	at      holdfast.Instant
-	account uint64 // the number behind its id
+	account uint64 // its index
 	phone   phone
 	device  device
 	client  client
+	own     bool // it is the account's owner on a device of the account's
 	silent  bool // the account's events never say whether a device is trusted
 	session uint64
 	attempt uint64
+	asked   holdfast.Instant // when a code was last asked for
 	channel channel
 	purpose purpose
 	second  bool     // a code is the second factor
@@ -166,6 +168,7 @@ const lost = 0.02
 // sends has a code sent. It returns how long it takes to arrive; never if it
 // does not.
 func (f *flow) sends() time.Duration {
+	f.asked = f.at
 	f.does(codeRequested)
 	var delay time.Duration
 	switch f.channel {
@@ -194,14 +197,18 @@ func (f *flow) asks(c channel, p purpose) {
 	f.attempt, f.channel, f.purpose = f.w.dice.source.Uint64()|1, c, p
 }
 
-// expires lets the attempt run out.
+// life is how long a code can be entered after it was last asked for.
+func (f *flow) life() time.Duration {
+	if f.channel == push {
+		return time.Minute
+	}
+	return 10 * time.Minute
+}
+
+// expires lets the attempt run out, for which a code has been asked.
 func (f *flow) expires() {
 	late := *f
-	life := 10 * time.Minute
-	if f.channel == push {
-		life = time.Minute
-	}
-	late.at = f.at.Add(life)
+	late.at = f.asked.Add(f.life())
 	late.says(codeExpired, noDetail)
 }
 

@@ -29,7 +29,7 @@ func (w *world) newPhone(index uint32, at holdfast.Instant) holdfast.Instant {
 		}
 		f.starts()
 		w.keep(&f, a, 0)
-	} else if until := w.logIn(&f, a, index, 0); f.session == 0 {
+	} else if until := w.logIn(&f, a, 0); f.session == 0 {
 		return until
 	}
 	if old != nil && d.chance(0.5) {
@@ -39,10 +39,29 @@ func (w *world) newPhone(index uint32, at holdfast.Instant) holdfast.Instant {
 		over.doesWith(sessionEnded, ended)
 		old.ends = over.at
 	}
-	if d.chance(0.04) {
-		w.changes(&f, newSecondFactor)
-	}
+	w.setsUp(&f, a)
 	return f.at
+}
+
+// setsUp is what owners see to on a device that they have just logged in on: those
+// with a second factor move it, and others remember what they had put off.
+func (w *world) setsUp(f *flow, a *account) {
+	second := 0.02
+	if a.way >= byPasswordAndSMS {
+		second = 0.1
+	}
+	if w.dice.chance(second) {
+		w.changes(f, newSecondFactor)
+	}
+	if !w.dice.chance(0.025) {
+		return
+	}
+	switch what := pick(w.dice, []detail{newRecovery, newPassword, newEmail, newEmail, newNumber}); what {
+	case newNumber:
+		w.changesNumber(f, a)
+	default:
+		w.changes(f, what)
+	}
 }
 
 // confirms is when an owner lets a device be trusted, if ever.
@@ -65,7 +84,12 @@ func (w *world) newBrowser(index uint32, at holdfast.Instant) holdfast.Instant {
 	a.devices[slot] = w.device(index, a, kind)
 	w.confirms(&a.devices[slot], at)
 	f := w.owner(index, at, slot)
-	return w.logIn(&f, a, index, slot)
+	over := w.logIn(&f, a, slot)
+	if f.session != 0 && w.dice.chance(0.5) {
+		w.setsUp(&f, a)
+		return f.at
+	}
+	return over
 }
 
 // forgotten is a password that is set anew: on a device of the owner's, seldom on
@@ -73,7 +97,7 @@ func (w *world) newBrowser(index uint32, at holdfast.Instant) holdfast.Instant {
 func (w *world) forgotten(index uint32, at holdfast.Instant) holdfast.Instant {
 	a, d := &w.accounts[index], w.dice
 	slot := d.below(a.count())
-	if d.chance(0.06) {
+	if d.chance(0.12) {
 		a.devices[slot] = w.device(index, a, a.devices[slot].model)
 		w.confirms(&a.devices[slot], at)
 	}
@@ -94,6 +118,9 @@ func (w *world) forgotten(index uint32, at holdfast.Instant) holdfast.Instant {
 	f.doesWith(accountChanged, newPassword)
 	f.starts()
 	w.keep(&f, a, slot)
+	if d.chance(0.05) { // so that it does not happen again
+		w.changes(&f, pick(d, []detail{newRecovery, newSecondFactor, newEmail}))
+	}
 	return f.at
 }
 
@@ -142,7 +169,7 @@ func (w *world) signUp(index uint32, at holdfast.Instant) holdfast.Instant {
 // abandons is a sign-up that stays one. Its account will never be heard of again.
 func (w *world) abandons(at holdfast.Instant) {
 	f := w.passerBy(w.anywhere(), at)
-	f.account, f.phone = w.newNumber(), newPhone(w.atlas.networks[f.client.network].city, w.dice.source.Uint64()>>32)
+	f.account, f.phone = w.another(), newPhone(w.atlas.networks[f.client.network].city, w.dice.source.Uint64()>>32)
 	f.asks(sms, signup)
 	f.sends()
 	f.expires()

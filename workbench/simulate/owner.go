@@ -14,7 +14,7 @@ func (w *world) owner(index uint32, at holdfast.Instant, slot int) flow {
 	}
 	dev := a.devices[slot]
 	return flow{
-		w: w, at: at, account: accountNumber(uint64(index)), phone: w.phone(index, a), device: dev,
+		w: w, at: at, account: uint64(index), phone: w.phone(index, a), device: dev, own: true,
 		client: w.networkOf(index, a, &models[dev.model], at), silent: a.flags&unstated != 0,
 	}
 }
@@ -74,14 +74,14 @@ func (w *world) use(index uint32, at holdfast.Instant, slot int) holdfast.Instan
 			f.device = a.devices[slot]
 		}
 		f.does(sessionSeen)
-		w.settings(&f, a, index)
+		w.settings(&f, a)
 		return f.at
 	}
-	return w.logIn(&f, a, index, slot)
+	return w.logIn(&f, a, slot)
 }
 
 // logIn is the account's usual login; settings may follow.
-func (w *world) logIn(f *flow, a *account, index uint32, slot int) holdfast.Instant {
+func (w *world) logIn(f *flow, a *account, slot int) holdfast.Instant {
 	if a.way == byCode && f.device.trusted > f.at && w.dice.chance(0.03) {
 		w.mistypes(f, a)
 	}
@@ -90,7 +90,7 @@ func (w *world) logIn(f *flow, a *account, index uint32, slot int) holdfast.Inst
 	}
 	f.starts()
 	w.keep(f, a, slot)
-	w.settings(f, a, index)
+	w.settings(f, a)
 	return f.at
 }
 
@@ -102,6 +102,8 @@ func (w *world) proves(f *flow, a *account) bool {
 	c := sms
 	switch {
 	case a.flags&prefersVoice != 0:
+		c = voice
+	case f.device.trusted > f.at && d.chance(0.008): // "call me" at once, on a device that is new
 		c = voice
 	case d.chance(0.05):
 		c = whatsapp
@@ -140,6 +142,9 @@ func (w *world) enters(f *flow) bool {
 	d := w.dice
 	for request := 1; ; request++ {
 		delay := f.sends()
+		if d.chance([]float64{0.015, 0.06, 0.06, 0.06}[request-1]) { // who waits looks for a better network
+			w.strays(f)
+		}
 		patience := d.between(20*time.Second, 75*time.Second)
 		if d.chance(0.03) { // taps twice, or looks away as the code comes in
 			patience = d.between(8*time.Second, 25*time.Second)
@@ -165,11 +170,19 @@ func (w *world) enters(f *flow) bool {
 		}
 	}
 	f.wait(4*time.Second, 25*time.Second)
-	if d.chance(0.02) {
-		f.expires() // called away
+	away := 0.02 // called away
+	if f.channel == voice {
+		away = 0.08 // or does not take the call
+	}
+	if d.chance(away) {
+		f.expires()
 		return false
 	}
-	for p := 0.035; d.chance(p); p = 0.22 {
+	wrong := 0.035
+	if f.channel == totp { // typed against the clock
+		wrong = 0.06
+	}
+	for p := wrong; d.chance(p); p = 0.22 {
 		f.does(codeRejected)
 		f.wait(5*time.Second, 30*time.Second)
 	}
@@ -180,13 +193,15 @@ func (w *world) enters(f *flow) bool {
 // approves is a login that the owner approves on a phone, if not the wrong button
 // is hit, or none in time.
 func (w *world) approves(f *flow) bool {
-	for range 3 {
+	wrong := 20
+	for range 4 {
 		f.sends()
 		switch u := w.dice.below(1000); {
-		case u < 8:
+		case u < wrong:
 			f.wait(3*time.Second, 15*time.Second)
 			f.does(codeRejected)
-		case u < 40:
+			wrong = 150 // who does not see what the push is for denies the next one, too
+		case u < wrong+32:
 			f.expires()
 			f.wait(60*time.Second, 75*time.Second)
 		default:
@@ -235,29 +250,35 @@ func (w *world) keep(f *flow, a *account, slot int) {
 }
 
 // settings is what an owner changes now and then.
-func (w *world) settings(f *flow, a *account, index uint32) {
+func (w *world) settings(f *flow, a *account) {
 	if w.dice.chance(0.02) {
 		f.wait(10*time.Second, 4*time.Minute)
 		f.doesWith(accountChanged, pick(w.dice, harmless))
 	}
-	if f.device.trusted > f.at && !w.dice.chance(0.15) { // people seldom do this on a device that is new
+	if f.device.trusted > f.at && !w.dice.chance(0.3) { // people seldom do this on a device that is new
 		return
 	}
 	switch {
 	case w.daily(a, 600):
 		w.changes(f, newPassword)
-	case w.daily(a, 200):
+	case w.daily(a, 300):
 		w.changes(f, newSecondFactor)
-	case w.daily(a, 150):
+	case w.daily(a, 250):
 		w.changes(f, newRecovery)
-	case w.daily(a, 150):
+	case w.daily(a, 800):
 		w.changes(f, newEmail)
-	case w.daily(a, 150):
-		a.number++
-		f.phone = w.phone(index, a)
-		if !w.changes(f, newNumber) {
-			a.number--
-		}
+	case w.daily(a, 350):
+		w.changesNumber(f, a)
+	}
+}
+
+// changesNumber is an owner's change of the number, which may come to nothing.
+func (w *world) changesNumber(f *flow, a *account) {
+	a.number++
+	f.phone = w.phone(uint32(f.account), a)
+	if !w.changes(f, newNumber) {
+		a.number--
+		f.phone = w.phone(uint32(f.account), a)
 	}
 }
 

@@ -81,7 +81,7 @@ type Summary struct {
 	First    holdfast.Instant
 	Last     holdfast.Instant
 	Attacks  int // labels
-	Accounts int // accounts that had an event of their owner's
+	Accounts int // that the events name
 }
 
 // world is a simulation under way.
@@ -92,7 +92,8 @@ type world struct {
 	accounts   []account
 	mayJoin    bool // accounts may sign up during the simulation
 	start, end holdfast.Instant
-	made       uint64 // accounts beyond those of the list
+	made       uint64   // accounts beyond those of the list
+	named      []uint64 // a bit for each account that an event names
 
 	wakes   queue // when accounts are used next
 	pending queue // steps, by their arrival
@@ -168,6 +169,9 @@ func (w *world) run(ctx context.Context, events io.Writer) (Summary, error) {
 			item := w.pending.pop()
 			s := &w.steps[item.index]
 			buffer = w.write(buffer, s)
+			if w.names(s.account) {
+				summary.Accounts++
+			}
 			w.free = append(w.free, item.index)
 			if summary.Events == 0 || s.at < summary.First {
 				summary.First = s.at
@@ -196,12 +200,20 @@ func (w *world) run(ctx context.Context, events io.Writer) (Summary, error) {
 		return summary, fmt.Errorf("writing events: %w", err)
 	}
 	summary.Attacks = len(w.labels)
-	for i := range w.accounts {
-		if w.accounts[i].seen != 0 {
-			summary.Accounts++
-		}
-	}
 	return summary, nil
+}
+
+// names notes that an event names the account of an index, and reports whether it
+// is the first one to do so.
+func (w *world) names(index uint64) bool {
+	const bits = 64
+	for uint64(len(w.named)) <= index/bits {
+		w.named = append(w.named, 0)
+	}
+	bit := uint64(1) << (index % bits)
+	first := w.named[index/bits]&bit == 0
+	w.named[index/bits] |= bit
+	return first
 }
 
 // wake is the next account's turn.
@@ -220,10 +232,10 @@ func (w *world) wake() {
 	}
 }
 
-// newNumber is an account beyond those of the list.
-func (w *world) newNumber() uint64 {
+// another is the index of an account beyond those of the list.
+func (w *world) another() uint64 {
 	w.made++
-	return accountNumber(uint64(len(w.accounts)) + w.made)
+	return uint64(len(w.accounts)) + w.made - 1
 }
 
 // schedule puts a step into the queue. It arrives some milliseconds after it

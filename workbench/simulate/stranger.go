@@ -24,7 +24,7 @@ func (w *world) passerBy(city uint8, at holdfast.Instant) flow {
 // addressed turns a flow on another account.
 func (w *world) addressed(f *flow, index uint32) {
 	a := &w.accounts[index]
-	f.account, f.phone = accountNumber(uint64(index)), w.phone(index, a)
+	f.account, f.phone = uint64(index), w.phone(index, a)
 	f.silent = a.flags&unstated != 0
 }
 

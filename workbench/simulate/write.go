@@ -210,8 +210,8 @@ func appendID(b []byte, n uint64, width int) []byte {
 	return b
 }
 
-// accountNumber scatters an index, so that ids of accounts say nothing of their
-// age: a permutation of the numbers of 40 bits.
+// accountNumber scatters an account's index, so that ids say nothing of the
+// account's age: a permutation of the numbers of 40 bits.
 func accountNumber(index uint64) uint64 {
 	const mask = 1<<40 - 1
 	index = index * 0x9e3779b97d & mask
@@ -219,8 +219,8 @@ func accountNumber(index uint64) uint64 {
 	return index * 0xd1342543dd & mask
 }
 
-func appendAccount(b []byte, number uint64) []byte {
-	return appendID(append(b, 'u', '_'), number<<24, 8)
+func appendAccount(b []byte, index uint64) []byte {
+	return appendID(append(b, 'u', '_'), accountNumber(index)<<24, 8)
 }
 
 // calendar remembers how the last day was spelled.

@@ -20,7 +20,7 @@ type Result struct {
 	// Points are the combinations, in the ascending order of their values.
 	Points []Point `json:"points"`
 
-	Events   int64 `json:"events"`
+	Events   int64 `json:"events"` // that count: without those that only warm up
 	BadLines int64 `json:"bad_lines"`
 	Accounts int   `json:"accounts"`
 	// Days is the time from the first event to the last.
@@ -63,7 +63,7 @@ func (s *Sweep) result(counts []*count, over workbench.Summary) *Result {
 	traffic := labels.Traffic{Accounts: over.Accounts, From: over.First, To: over.Last}
 	r := &Result{
 		Rule: s.rule.ID, Title: s.rule.Title, Level: s.rule.Level, Axis: s.axis(),
-		Events: over.Events, BadLines: over.BadLines, Accounts: over.Accounts, Days: traffic.Days(),
+		Events: over.Counted, BadLines: over.BadLines, Accounts: over.Accounts, Days: traffic.Days(),
 	}
 	for _, setting := range s.options.Settings {
 		r.Settings = append(r.Settings, setting.Name)

@@ -202,6 +202,27 @@ func TestMoreAskedForIsNeverFound(t *testing.T) {
 	}
 }
 
+// TestEventsAreCountedAsABacktestCountsThem: those that only warm up don't count,
+// those that are delivered twice do.
+func TestEventsAreCountedAsABacktestCountsThem(t *testing.T) {
+	text := `{"id":"a","time":"2026-11-24T08:00:00Z","type":"code.requested","account":"ana"}
+{"id":"b","time":"2026-11-24T09:00:00Z","type":"code.requested","account":"ben"}
+{"id":"b","time":"2026-11-24T09:00:00Z","type":"code.requested","account":"ben"}
+`
+	s, err := New(Options{Rules: compiled(t), Rule: "burst", Settings: settings(t, "count", "2")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	since := instant(t, "08:30")
+	r, err := s.Run(t.Context(), workbench.Events{Files: []string{write(t, text)}, Window: workbench.Window{Since: &since}, Diagnostics: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Events != 2 || r.Accounts != 1 {
+		t.Errorf("%d events of %d accounts, want 2 of 1", r.Events, r.Accounts)
+	}
+}
+
 func TestWhichCombinationsAreTried(t *testing.T) {
 	for name, tt := range map[string]struct {
 		settings []string

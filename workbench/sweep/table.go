@@ -4,35 +4,35 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
-	"text/tabwriter"
+	"time"
 
+	"github.com/holdfastd/holdfast/workbench"
 	"github.com/holdfastd/holdfast/workbench/labels"
 )
 
 // WriteText writes the result as a table for a terminal. The combination that the
 // rule has now is marked.
 func (r *Result) WriteText(w io.Writer) error {
-	var text bytes.Buffer
-	aligned := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	line := func(cells []string) {
-		_, _ = fmt.Fprintln(aligned, strings.Join(cells, "\t")) // to memory
-	}
 	heads := r.heads()
 	for i, head := range heads {
-		heads[i] = strings.ToUpper(head)
+		if heads[i] = strings.ToUpper(head); i >= len(r.Settings) {
+			heads[i] = ">" + heads[i]
+		}
 	}
-	line(heads)
+	table := workbench.NewTable(append(heads, "")...)
 	for i := range r.Points {
 		p := &r.Points[i]
 		cells := r.cells(p)
 		if p.Now {
 			cells = append(cells, "<- now")
 		}
-		line(cells)
+		table.Add(cells...)
 	}
-	_ = aligned.Flush() // to memory
+	var text bytes.Buffer
+	table.Write(&text)
 	_, _ = fmt.Fprintf(&text, "\n%s: %s\n", r.Rule, r.over())
 	_, err := text.WriteTo(w)
 	return err
@@ -51,26 +51,27 @@ func (r *Result) heads() []string {
 // cells are a combination's row, in the order of the heads.
 func (r *Result) cells(p *Point) []string {
 	all := append([]string{}, p.Values...)
-	all = append(all, strconv.Itoa(p.Alerts), rate(p.AlertsPerDay), strconv.Itoa(p.Accounts), rate(p.MessagesPerDay))
+	all = append(all, workbench.Number(p.Alerts), rate(p.AlertsPerDay), workbench.Number(p.Accounts), rate(p.MessagesPerDay))
 	if q := p.Quality; q != nil {
 		median := "-"
 		if q.Median != nil {
 			median = labels.Took(*q.Median)
 		}
 		all = append(all, labels.Percent(q.True, p.Alerts), labels.Percent(q.Found, *r.Attacks),
-			strconv.Itoa(q.Found), strconv.Itoa(q.InTime), median)
+			workbench.Number(q.Found), workbench.Number(q.InTime), median)
 	}
 	return all
 }
 
 // over says what the result is of.
 func (r *Result) over() string {
-	text := fmt.Sprintf("%d events of %d accounts over %.2f days", r.Events, r.Accounts, r.Days)
+	lasting := workbench.Lasting(time.Duration(r.Days * 24 * float64(time.Hour)))
+	text := fmt.Sprintf("%s of %s in %s", workbench.Of(r.Events, "event"), workbench.Of(r.Accounts, "account"), lasting)
 	if r.BadLines > 0 {
-		text += fmt.Sprintf(", %d bad lines", r.BadLines)
+		text += ", " + workbench.Of(r.BadLines, "bad line") + " left out"
 	}
 	if r.Attacks != nil {
-		text += fmt.Sprintf("; recall is of the %s: %d", r.Sought, *r.Attacks)
+		text += fmt.Sprintf("; recall is of the %s: %s", r.Sought, workbench.Number(*r.Attacks))
 	}
 	return text
 }
@@ -79,6 +80,9 @@ func (r *Result) over() string {
 func rate(v *float64) string {
 	if v == nil {
 		return "-"
+	}
+	if *v >= 1000 {
+		return workbench.Number(int64(math.Round(*v)))
 	}
 	return strconv.FormatFloat(*v, 'f', 2, 64)
 }
