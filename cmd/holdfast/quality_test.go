@@ -32,6 +32,9 @@ func TestDetectionQuality(t *testing.T) {
 		if inTime < 0.99*found {
 			t.Errorf("seed %d: %v of %v attacks on an account are found in time, less than 99%%", seed, inTime, found)
 		}
+		if needless := figure(t, report, `\| needless, level high and above \| \d+ \| ([\d.]+) \|`); needless > 1 {
+			t.Errorf("seed %d: %v needless messages of level high and above per 10,000 benign account-days, more than 1", seed, needless)
+		}
 		marked := regexp.MustCompile(fmt.Sprintf(`(?s)(<!-- seed %d -->\n).*?(\n<!-- end -->)`, seed))
 		if !marked.Match(page) {
 			t.Fatalf("%s has no place for seed %d", qualityPage, seed)
