@@ -17,7 +17,7 @@ import (
 // kills one daemon and goes on.
 func TestReplicasShareATopic(t *testing.T) {
 	w := newWorldOf(t, os.Getenv("HOLDFAST_KAFKA"), os.Getenv("HOLDFAST_POSTGRES"), 6)
-	const accounts, alerts = 12, 4
+	const accounts, alerts = 12, 6
 	first, second := w.start(t), w.start(t)
 	for _, d := range []*process{first, second} {
 		d.awaitMetric(t, "holdfast_stream_partitions", 3)
