@@ -2,6 +2,7 @@ package notify
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/internal/golden"
 )
 
 func TestTextsReadAsWritten(t *testing.T) {
@@ -40,7 +42,7 @@ func TestTextsReadAsWritten(t *testing.T) {
 				fmt.Fprintf(&b, "=== %s: %s\n%s\n\n%s\n\nSMS: %s\n\n", name, variant.name, text.Title, text.Body, text.SMS)
 			}
 		}
-		golden(t, locale.String()+".golden", b.String())
+		golden.Equal(t, filepath.Join("testdata", locale.String()+".golden"), b.String())
 	}
 }
 

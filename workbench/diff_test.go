@@ -3,6 +3,7 @@ package workbench
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/internal/golden"
 	"github.com/holdfastd/holdfast/rules"
 )
 
@@ -134,11 +136,11 @@ rules:
 	if err := d.WriteText(&text); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "diff.golden", text.Bytes())
+	golden.Equal(t, filepath.Join("testdata", "diff.golden"), text.String())
 	if err := d.WriteJSON(&encoded); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "diff.json.golden", encoded.Bytes())
+	golden.Equal(t, filepath.Join("testdata", "diff.json.golden"), encoded.String())
 }
 
 func TestADifferenceShowsNoControlCharacters(t *testing.T) {

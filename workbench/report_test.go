@@ -2,9 +2,7 @@ package workbench
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,27 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-// golden compares what came out with a file of testdata.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s differs (-want +got):\n%s", path, diff)
-	}
-}
 
 func instant(t *testing.T, text string) holdfast.Instant {
 	t.Helper()
@@ -114,7 +93,7 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "report.golden", page.Bytes())
+	golden.Equal(t, filepath.Join("testdata", "report.golden"), page.String())
 }
 
 func TestReportOfNothing(t *testing.T) {

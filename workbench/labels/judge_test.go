@@ -3,18 +3,13 @@ package labels
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // at is a time on the day of the tests.
 func at(t *testing.T, clock string) holdfast.Instant {
@@ -269,24 +264,7 @@ func TestReport(t *testing.T) {
 		if err := write(&got); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name, got.Bytes())
-	}
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
+		golden.Equal(t, filepath.Join("testdata", name), got.String())
 	}
 }
 

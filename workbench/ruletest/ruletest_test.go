@@ -2,43 +2,22 @@ package ruletest_test
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/holdfastd/holdfast"
 	"github.com/holdfastd/holdfast/internal/diag"
+	"github.com/holdfastd/holdfast/internal/golden"
 	"github.com/holdfastd/holdfast/rules"
 	"github.com/holdfastd/holdfast/workbench/ruletest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-// golden compares what came out with a file, or writes it.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
 
 // rulesUnderTest are what the tests written in this file are about.
 const rulesUnderTest = `
@@ -129,7 +108,7 @@ func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
 		if err := found.Render(&drawn, l.SourceOf); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, filepath.Join("broken", name+".txt"), drawn.String())
+		golden.Equal(t, filepath.Join("testdata", filepath.Join("broken", name+".txt")), drawn.String())
 	}
 }
 
@@ -195,9 +174,9 @@ func TestReports(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	golden(t, "report/report.txt", text.String())
-	golden(t, "report/report.json", json.String())
-	golden(t, "report/report.xml", junit.String())
+	golden.Equal(t, filepath.Join("testdata", "report/report.txt"), text.String())
+	golden.Equal(t, filepath.Join("testdata", "report/report.json"), json.String())
+	golden.Equal(t, filepath.Join("testdata", "report/report.xml"), junit.String())
 }
 
 func TestTheDefaultStartIsADayThatPeopleKnow(t *testing.T) {

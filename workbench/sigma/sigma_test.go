@@ -1,21 +1,17 @@
 package sigma_test
 
 import (
-	"flag"
 	"os"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/holdfastd/holdfast"
 	"github.com/holdfastd/holdfast/internal/diag"
+	"github.com/holdfastd/holdfast/internal/golden"
 	"github.com/holdfastd/holdfast/rules"
 	"github.com/holdfastd/holdfast/rules/expression"
 	"github.com/holdfastd/holdfast/workbench/sigma"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func mapping(t testing.TB) *sigma.Mapping {
 	t.Helper()
@@ -24,22 +20,6 @@ func mapping(t testing.TB) *sigma.Mapping {
 		t.Fatal(err)
 	}
 	return m
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
-	}
 }
 
 func imported(t testing.TB, name string, content []byte) (sigma.Result, string) {
@@ -62,7 +42,7 @@ func TestCorrelationsBecomeRules(t *testing.T) {
 	if drawn != "" {
 		t.Errorf("findings:\n%s", drawn)
 	}
-	golden(t, "testdata/supported.golden.yaml", string(result.YAML))
+	golden.Equal(t, "testdata/supported.golden.yaml", string(result.YAML))
 	set, err := rules.Compile([]rules.Source{{Name: "imported.yaml", Content: result.YAML}}, rules.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +66,7 @@ func TestWhatIsNotSupportedIsRefusedByName(t *testing.T) {
 	if len(result.YAML) > 0 {
 		t.Errorf("a rule with an unsupported part is emitted:\n%s", result.YAML)
 	}
-	golden(t, "testdata/refused.golden", drawn)
+	golden.Equal(t, "testdata/refused.golden", drawn)
 }
 
 // TestConditionsMeanWhatSigmaMeans asks the emitted condition of events, case by
@@ -216,7 +196,7 @@ func TestMistakesInAMappingAreShownAtTheirPlace(t *testing.T) {
 	if err := list.Render(&drawn, rules.SourceOf([]rules.Source{source})); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/mapping.golden", drawn.String())
+	golden.Equal(t, "testdata/mapping.golden", drawn.String())
 }
 
 // FuzzImport checks that whatever is read ends in findings that can be drawn and

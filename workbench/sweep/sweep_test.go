@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -15,16 +14,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/holdfastd/holdfast"
+	"github.com/holdfastd/holdfast/internal/golden"
 	"github.com/holdfastd/holdfast/rules"
 	"github.com/holdfastd/holdfast/workbench"
 	"github.com/holdfastd/holdfast/workbench/labels"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -131,30 +128,13 @@ func TestResult(t *testing.T) {
 	if err := errors.Join(r.WriteText(&text), e.Encode(r), r.WriteHTML(&page)); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "result.txt", text.Bytes())
-	golden(t, "result.json", object.Bytes())
-	golden(t, "page.html", skeleton.ReplaceAll(page.Bytes(), []byte("$1…$2")))
+	golden.Equal(t, filepath.Join("testdata", "result.txt"), text.String())
+	golden.Equal(t, filepath.Join("testdata", "result.json"), object.String())
+	golden.Equal(t, filepath.Join("testdata", "page.html"), string(skeleton.ReplaceAll(page.Bytes(), []byte("$1…$2"))))
 }
 
 // skeleton is what a page has besides its data: scripts and styles.
 var skeleton = regexp.MustCompile(`(?s)(<script>|<style>).*?(</script>|</style>)`)
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
-	}
-}
 
 func TestAPageNeedsNothingBesidesItself(t *testing.T) {
 	opts, path := story(t)
